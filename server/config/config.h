@@ -1,0 +1,98 @@
+/* The configuration: a YAML file to a checked struct, or every error in it at its line and column.
+ *
+ * A struct config is read-only after it was made, and one configuration is one allocation lifetime:
+ * config_free frees all of it. The text is parsed, never the file: the supervisor reads the file
+ * once and hands the same bytes to every process, so no process sees another version of it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "backend/base/buf.h"
+
+enum config_acl_kind { CONFIG_ACL_ADDRESS, CONFIG_ACL_KEY };
+
+/* One element of an address list: an address with a prefix (host: 32 or 128), or a key's name. */
+struct config_acl {
+    enum config_acl_kind kind;
+    int family;                      /* AF_INET, AF_INET6 */
+    uint8_t address[16];             /* network order; the first 4 for AF_INET */
+    unsigned prefix;
+    const char *key;                 /* index by name in keys; only for CONFIG_ACL_KEY */
+};
+
+struct config_acls {
+    struct config_acl *items;
+    size_t count;
+};
+
+/* A server elsewhere: a primary to fetch from or a secondary to notify. */
+struct config_peer {
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    char text[64];                   /* ADDRESS@PORT, IPv6 without brackets */
+    const char *key;                 /* NULL none */
+};
+
+struct config_peers {
+    struct config_peer *items;
+    size_t count;
+};
+
+struct config_zone {
+    char *name;                      /* text form, lower case, with a final dot */
+    uint8_t wire[255];               /* the same in wire form, lower case */
+    uint8_t wire_len;
+    char *file;                      /* absolute; NULL for a secondary */
+    struct config_peers primaries;   /* empty for a primary */
+    struct config_peers notify;
+    struct config_acls allow_transfer, allow_notify;
+    unsigned line;                   /* of its entry; 0 when it comes from a directory */
+};
+
+struct config_listen {
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    char text[64];
+};
+
+struct config_endpoint_listen {
+    char *unix_path;                 /* absolute; NULL for an address */
+    struct config_listen address;
+};
+
+struct config_key {
+    char *name, *algorithm;
+    uint8_t *secret;
+    size_t secret_len;
+};
+
+struct config {
+    struct config_listen *listen;
+    size_t listen_count;
+    unsigned threads;                /* at least 1 */
+    char *state;                     /* absolute */
+    char *user;                      /* NULL when not given */
+    bool drills;                     /* server.drills: built-in faults may be triggered */
+    struct config_endpoint_listen *endpoint;
+    size_t endpoint_count;
+    char *token_file;                /* endpoint.token-file: absolute; default STATE/token */
+    struct config_key *keys;
+    size_t key_count;
+    struct config_zone *zones;       /* sorted by wire form; no two of one name */
+    size_t zone_count;
+    uint64_t memory_limit;           /* policy.memory-limit in bytes; 0 none */
+};
+
+/* Checks `text` (of the file `path`, which is only for messages and for relative paths) and makes a
+ * config of it. On success returns it. Else returns NULL and `errors` has a line per error, in the
+ * order of the file: "PATH:LINE:COLUMN: what is wrong; what to do". Directories named in zones are
+ * listed here. Files are not opened. */
+struct config *config_parse(const char *path, const char *text, size_t len, struct buf *errors);
+/* Reads a whole file into `text`. On failure returns ERR_SYSTEM and `errors` says which and why. */
+int config_read(const char *path, struct buf *text, struct buf *errors);
+void config_free(struct config *config);
+/* The zone of a lower-case wire name, or NULL. */
+const struct config_zone *config_find_zone(const struct config *config, const uint8_t *wire, size_t len);
