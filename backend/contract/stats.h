@@ -123,6 +123,7 @@ struct stats {
     char state_dir[1024];
     int64_t started_at;                  /* wall clock, s */
     int64_t started_mono;                /* monotonic, ns */
+    uint8_t hash_key[16];                /* of names in images (server/dns/hash.h); secret */
     /* Writer: the supervisor. */
     _Atomic uint32_t workers;            /* worker threads of the active serve process */
     _Atomic uint32_t active;             /* index of the active serve process, STATS_SERVE for none */
