@@ -23,7 +23,8 @@ void *buf_reserve(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
+void buf_vprintf(struct buf *b, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 /* Appends a JSON string literal with its quotes; bytes outside printable ASCII become \u00XX. */
 void buf_json(struct buf *b, const char *text);
 /* Hands the memory over: the caller frees it; the buffer is empty again. */

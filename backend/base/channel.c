@@ -86,7 +86,9 @@ int channel_receive(int fd, struct channel_frame *frame)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS)];
     } control;
-    struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2, .msg_control = control.bytes,
+    struct msghdr m = {.msg_iov = iov,
+                       .msg_iovlen = 2,
+                       .msg_control = control.bytes,
                        .msg_controllen = sizeof control.bytes};
     frame->nfds = 0;
     ssize_t n;
@@ -100,7 +102,8 @@ int channel_receive(int fd, struct channel_frame *frame)
     take_fds(&m, frame);
     if (n == 0)
         return ERR_CLOSED;
-    if ((size_t)n < sizeof head || (m.msg_flags & MSG_TRUNC) || head.len != (size_t)n - sizeof head) {
+    if ((size_t)n < sizeof head || (m.msg_flags & MSG_TRUNC) ||
+        head.len != (size_t)n - sizeof head) {
         channel_discard(frame);
         return ERR_FORMAT;
     }

@@ -1,7 +1,8 @@
 /* Framed messages between the processes: one datagram of a SOCK_SEQPACKET socketpair is one frame,
  * {type, length, payload}, with up to CHANNEL_FDS file descriptors beside it.
  *
- * Both ends are ours, yet a frame is checked as if it were not: the other process may be damaged. */
+ * Both ends are ours, yet a frame is checked as if it were not: the other process may be damaged.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -11,9 +12,9 @@ enum { CHANNEL_PAYLOAD = 60000, CHANNEL_FDS = 8 };
 
 struct channel_frame {
     uint32_t type;
-    uint32_t len;   /* of the payload */
+    uint32_t len; /* of the payload */
     int fds[CHANNEL_FDS];
-    unsigned nfds;  /* received descriptors belong to the receiver, close-on-exec set */
+    unsigned nfds; /* received descriptors belong to the receiver, close-on-exec set */
     _Alignas(8) unsigned char payload[CHANNEL_PAYLOAD];
 };
 

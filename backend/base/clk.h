@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define CLK_SECOND INT64_C(1000000000)
-#define CLK_MS INT64_C(1000000)
+#define CLK_MS     INT64_C(1000000)
 
 /* Nanoseconds of the monotonic clock; the same in all processes of a machine. */
 int64_t clk_mono_ns(void);

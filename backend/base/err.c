@@ -7,10 +7,9 @@ struct row {
     const char *name, *text;
 };
 
-static const struct row rows[] = {
-    {ERR_OK, "ok", "ok"},
+static const struct row rows[] = {{ERR_OK, "ok", "ok"},
 #define X(id, name, text) {id, name, text},
-    ERR_LIST(X)
+                                  ERR_LIST(X)
 #undef X
 };
 

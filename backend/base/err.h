@@ -4,21 +4,21 @@
  * address) is told beside the number by whoever knows it. */
 #pragma once
 
-#define ERR_LIST(X) \
-    X(ERR_SYSTEM, "system", "the system refused; see errno") \
-    X(ERR_MEMORY, "memory", "out of memory") \
-    X(ERR_FORMAT, "format", "malformed data") \
-    X(ERR_SPACE, "space", "no room left") \
-    X(ERR_LIMIT, "limit", "a limit was reached") \
-    X(ERR_MISSING, "missing", "not found") \
-    X(ERR_EXISTS, "exists", "exists already") \
-    X(ERR_TIMEOUT, "timeout", "timed out") \
-    X(ERR_CLOSED, "closed", "the other side closed the connection") \
-    X(ERR_REFUSED, "refused", "refused") \
-    X(ERR_CHECKSUM, "checksum", "damaged: the checksum does not match") \
-    X(ERR_VERSION, "version", "written by another version") \
-    X(ERR_CONFIG, "config", "bad configuration") \
-    X(ERR_ZONE, "zone", "the zone cannot be served") \
+#define ERR_LIST(X)                                                                                \
+    X(ERR_SYSTEM, "system", "the system refused; see errno")                                       \
+    X(ERR_MEMORY, "memory", "out of memory")                                                       \
+    X(ERR_FORMAT, "format", "malformed data")                                                      \
+    X(ERR_SPACE, "space", "no room left")                                                          \
+    X(ERR_LIMIT, "limit", "a limit was reached")                                                   \
+    X(ERR_MISSING, "missing", "not found")                                                         \
+    X(ERR_EXISTS, "exists", "exists already")                                                      \
+    X(ERR_TIMEOUT, "timeout", "timed out")                                                         \
+    X(ERR_CLOSED, "closed", "the other side closed the connection")                                \
+    X(ERR_REFUSED, "refused", "refused")                                                           \
+    X(ERR_CHECKSUM, "checksum", "damaged: the checksum does not match")                            \
+    X(ERR_VERSION, "version", "written by another version")                                        \
+    X(ERR_CONFIG, "config", "bad configuration")                                                   \
+    X(ERR_ZONE, "zone", "the zone cannot be served")                                               \
     X(ERR_USAGE, "usage", "bad usage")
 
 enum err {
@@ -27,7 +27,7 @@ enum err {
 #define X(id, name, text) id,
     ERR_LIST(X)
 #undef X
-    ERR_END_
+        ERR_END_
 };
 
 /* The text of an error for a person; "ok" for 0, "unknown error" for what is not in the list. */

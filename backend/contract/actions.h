@@ -5,20 +5,26 @@
 
 /* id, verb, on a zone?, role it is for ("" any, "secondary"), confirm by typing the host name?,
  * what it does */
-#define ACTION_LIST(X) \
-    X(ACTION_ZONE_RELOAD, "reload", true, "", false, "read the zone's file again; the served version stays until the new one is good") \
-    X(ACTION_ZONE_RETRANSFER, "retransfer", true, "secondary", false, "transfer the whole zone from its primary, whatever the serial") \
-    X(ACTION_ZONE_REFRESH, "refresh", true, "secondary", false, "ask the primary for its serial now and transfer if it is newer") \
-    X(ACTION_ZONE_NOTIFY, "notify", true, "", false, "send NOTIFY to the zone's secondaries") \
-    X(ACTION_SERVICE_RELOAD, "reload", false, "", false, "read the configuration and every changed zone file again") \
-    X(ACTION_SERVICE_RESTART, "restart", false, "", true, "replace the serving process; no query is lost") \
-    X(ACTION_SERVICE_STOP, "stop", false, "", true, "answer what was received, then stop the server")
+#define ACTION_LIST(X)                                                                             \
+    X(ACTION_ZONE_RELOAD, "reload", true, "", false,                                               \
+      "read the zone's file again; the served version stays until the new one is good")            \
+    X(ACTION_ZONE_RETRANSFER, "retransfer", true, "secondary", false,                              \
+      "transfer the whole zone from its primary, whatever the serial")                             \
+    X(ACTION_ZONE_REFRESH, "refresh", true, "secondary", false,                                    \
+      "ask the primary for its serial now and transfer if it is newer")                            \
+    X(ACTION_ZONE_NOTIFY, "notify", true, "", false, "send NOTIFY to the zone's secondaries")      \
+    X(ACTION_SERVICE_RELOAD, "reload", false, "", false,                                           \
+      "read the configuration and every changed zone file again")                                  \
+    X(ACTION_SERVICE_RESTART, "restart", false, "", true,                                          \
+      "replace the serving process; no query is lost")                                             \
+    X(ACTION_SERVICE_STOP, "stop", false, "", true,                                                \
+      "answer what was received, then stop the server")
 
 enum action {
 #define X(id, verb, zone, role, typed, help) id,
     ACTION_LIST(X)
 #undef X
-    ACTION_COUNT
+        ACTION_COUNT
 };
 
 struct action_info {

@@ -10,33 +10,33 @@
 
 enum message {
     /* supervisor -> serve */
-    MSG_GO = 1,         /* struct msg_go: become active */
-    MSG_DRAIN,          /* stop receiving, finish, answer MSG_DRAINED, end when TCP is done */
-    MSG_STOP,           /* end now; to every role */
-    MSG_KEEPER,         /* fd: a new channel to the keeper; replaces the old one */
+    MSG_GO = 1, /* struct msg_go: become active */
+    MSG_DRAIN,  /* stop receiving, finish, answer MSG_DRAINED, end when TCP is done */
+    MSG_STOP,   /* end now; to every role */
+    MSG_KEEPER, /* fd: a new channel to the keeper; replaces the old one */
     /* serve -> supervisor */
-    MSG_READY = 20,     /* every zone the keeper knows is mapped; also keeper and endpoint: up */
-    MSG_DRAINED,        /* no datagram will be received any more */
-    MSG_TOOK_OVER,      /* struct msg_took_over: the active one died, this one goes on */
+    MSG_READY = 20, /* every zone the keeper knows is mapped; also keeper and endpoint: up */
+    MSG_DRAINED,    /* no datagram will be received any more */
+    MSG_TOOK_OVER,  /* struct msg_took_over: the active one died, this one goes on */
     /* supervisor -> keeper */
-    MSG_SERVE = 40,     /* fd: channel to a new serve process: send it every zone, then MSG_SYNCED */
-    MSG_CONFIG,         /* fd: the text of a new, checked configuration */
+    MSG_SERVE = 40, /* fd: channel to a new serve process: send it every zone, then MSG_SYNCED */
+    MSG_CONFIG,     /* fd: the text of a new, checked configuration */
     /* endpoint -> supervisor -> keeper */
-    MSG_ACTION = 60,    /* struct msg_action */
+    MSG_ACTION = 60, /* struct msg_action */
     /* the way back */
-    MSG_RESULT,         /* struct msg_result */
+    MSG_RESULT, /* struct msg_result */
     /* keeper -> serve */
-    MSG_ZONE = 80,      /* struct msg_zone; fd: the image, if any */
-    MSG_ZONE_GONE,      /* struct msg_zone with the name only */
-    MSG_SYNCED,         /* every zone has been sent */
+    MSG_ZONE = 80, /* struct msg_zone; fd: the image, if any */
+    MSG_ZONE_GONE, /* struct msg_zone with the name only */
+    MSG_SYNCED,    /* every zone has been sent */
     /* serve -> keeper */
-    MSG_NOTIFY = 100,   /* struct msg_notify */
+    MSG_NOTIFY = 100, /* struct msg_notify */
 };
 
 enum { MSG_ACL_MAX = 64, MSG_TEXT_MAX = 512, MSG_NAME_MAX = 255 };
 
 struct msg_go {
-    uint32_t replay;  /* 1: the ring may hold queries that nobody answered */
+    uint32_t replay; /* 1: the ring may hold queries that nobody answered */
 };
 
 struct msg_took_over {
@@ -45,34 +45,34 @@ struct msg_took_over {
 };
 
 struct msg_action {
-    uint64_t id;            /* chosen by the endpoint; comes back in the result */
-    uint32_t action;        /* enum action */
-    char zone[1024];        /* text form with a final dot; "" for the service */
-    char actor[128];        /* who asked, for the audit */
+    uint64_t id;     /* chosen by the endpoint; comes back in the result */
+    uint32_t action; /* enum action */
+    char zone[1024]; /* text form with a final dot; "" for the service */
+    char actor[128]; /* who asked, for the audit */
 };
 
 struct msg_result {
     uint64_t id;
-    int32_t status;         /* 0 done, else enum err */
+    int32_t status; /* 0 done, else enum err */
     char text[MSG_TEXT_MAX];
 };
 
 /* One element of an address list; family 0 matches nothing. */
 struct msg_acl {
-    uint16_t family;        /* AF_INET or AF_INET6 */
-    uint16_t prefix;        /* bits */
+    uint16_t family; /* AF_INET or AF_INET6 */
+    uint16_t prefix; /* bits */
     unsigned char address[16];
 };
 
 enum { ZONE_HAS_IMAGE = 1, ZONE_IS_EXPIRED = 2, ZONE_IS_SECONDARY = 4 };
 
 struct msg_zone {
-    uint32_t row;           /* of the zone in the shared stats */
+    uint32_t row; /* of the zone in the shared stats */
     uint32_t flags;
-    uint64_t version;       /* changes whenever the image does */
-    uint64_t image_offset, image_size;  /* in the descriptor */
+    uint64_t version;                  /* changes whenever the image does */
+    uint64_t image_offset, image_size; /* in the descriptor */
     uint8_t name_len;
-    uint8_t name[MSG_NAME_MAX];  /* wire form, lower case */
+    uint8_t name[MSG_NAME_MAX]; /* wire form, lower case */
     uint32_t transfer_count, notify_count;
     struct msg_acl allow_transfer[MSG_ACL_MAX];
     struct msg_acl allow_notify[MSG_ACL_MAX];

@@ -17,7 +17,8 @@ enum { STATS_FORMAT = 1, READ_TRIES = 1000 };
 
 static struct stats *map(int fd)
 {
-    void *p = mmap(NULL, sizeof(struct stats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    void *p =
+        mmap(NULL, sizeof(struct stats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 

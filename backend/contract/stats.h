@@ -24,120 +24,120 @@
 enum {
     STATS_SERVE = 4,
     STATS_PROCESSES = STATS_SERVE + 3,
-    STATS_SUPERVISOR = STATS_SERVE,      /* index of the supervisor's row; serve rows come first */
+    STATS_SUPERVISOR = STATS_SERVE, /* index of the supervisor's row; serve rows come first */
     STATS_KEEPER,
     STATS_ENDPOINT,
     STATS_WORKERS = 64,
     STATS_ZONES = 1 << 20,
-    STATS_NAMES = 64 << 20,              /* bytes for zone names */
-    STATS_TRANSFERS_IN = 1 << 20,        /* rows: zone x primary, written by the keeper */
-    STATS_TRANSFERS_OUT = 32,            /* rows a worker, used in turn */
-    STATS_EVENTS = 256,                  /* rows a process, used in turn */
+    STATS_NAMES = 64 << 20,       /* bytes for zone names */
+    STATS_TRANSFERS_IN = 1 << 20, /* rows: zone x primary, written by the keeper */
+    STATS_TRANSFERS_OUT = 32,     /* rows a worker, used in turn */
+    STATS_EVENTS = 256,           /* rows a process, used in turn */
     STATS_TEXT = 200
 };
 
 /* Writer: the supervisor, but for heartbeat and threads. */
 struct stats_process {
-    _Atomic uint32_t role;               /* enum role */
-    _Atomic uint32_t state;              /* enum process_state */
+    _Atomic uint32_t role;  /* enum role */
+    _Atomic uint32_t state; /* enum process_state */
     _Atomic int32_t pid;
-    _Atomic uint32_t starts;             /* how often a process was started in this row */
-    _Atomic int64_t started_at;          /* wall clock, s */
-    _Atomic int64_t exit_at;             /* of the last process that ended in this row; 0 none */
+    _Atomic uint32_t starts;    /* how often a process was started in this row */
+    _Atomic int64_t started_at; /* wall clock, s */
+    _Atomic int64_t exit_at;    /* of the last process that ended in this row; 0 none */
     _Atomic int32_t exit_status, exit_signal;
-    _Atomic uint64_t heartbeat;          /* writer: the process; grows while it lives */
-    _Atomic int64_t heartbeat_at;        /* the same; monotonic ns */
+    _Atomic uint64_t heartbeat;   /* writer: the process; grows while it lives */
+    _Atomic int64_t heartbeat_at; /* the same; monotonic ns */
 };
 
 /* Writer: that worker thread of that serve process. */
 struct stats_worker {
     _Alignas(64) _Atomic uint64_t counter[COUNTER_COUNT];
     _Atomic uint64_t heartbeat;
-    _Atomic int64_t heartbeat_at;        /* monotonic ns; 0 while the worker waits for GO */
-    _Atomic uint32_t connections;        /* TCP, now */
+    _Atomic int64_t heartbeat_at; /* monotonic ns; 0 while the worker waits for GO */
+    _Atomic uint32_t connections; /* TCP, now */
     _Atomic int32_t tid;
 };
 
 /* Writer: the keeper. Times are wall clock seconds, 0 for never. */
 struct stats_zone {
     _Atomic uint32_t seq;
-    uint8_t state;                       /* enum zone_state */
-    uint8_t role;                        /* enum zone_role */
+    uint8_t state; /* enum zone_state */
+    uint8_t role;  /* enum zone_role */
     uint16_t name_len;
-    uint32_t name;                       /* offset in names; text form with a final dot */
+    uint32_t name; /* offset in names; text form with a final dot */
     uint32_t serial;
-    uint32_t transfer;                   /* first of its rows in transfers_in */
-    uint16_t transfers;                  /* how many: one a primary */
-    uint16_t progress;                   /* of a load, 1/1000 */
+    uint32_t transfer;  /* first of its rows in transfers_in */
+    uint16_t transfers; /* how many: one a primary */
+    uint16_t progress;  /* of a load, 1/1000 */
     uint32_t notify_pending;
-    int32_t error;                       /* enum err of the reason, 0 none */
+    int32_t error; /* enum err of the reason, 0 none */
     uint64_t records;
-    uint64_t bytes;                      /* of the image */
-    int64_t load_ns;                     /* how long the last load or transfer took */
-    int64_t loaded_at, since;            /* of what is served; of the state */
-    int64_t checked_at, refresh_at, expire_at;  /* secondaries */
-    char reason[STATS_TEXT];             /* "file:line:column: what"; "" none */
+    uint64_t bytes;                            /* of the image */
+    int64_t load_ns;                           /* how long the last load or transfer took */
+    int64_t loaded_at, since;                  /* of what is served; of the state */
+    int64_t checked_at, refresh_at, expire_at; /* secondaries */
+    char reason[STATS_TEXT];                   /* "file:line:column: what"; "" none */
 };
 
 /* Writer: the keeper (inbound), a worker (outbound). */
 struct stats_transfer {
     _Atomic uint32_t seq;
-    uint8_t state;                       /* enum transfer_state */
-    uint8_t direction;                   /* enum transfer_direction */
-    uint8_t incremental;                 /* 1 IXFR */
+    uint8_t state;       /* enum transfer_state */
+    uint8_t direction;   /* enum transfer_direction */
+    uint8_t incremental; /* 1 IXFR */
     uint8_t used;
-    uint32_t zone;                       /* row in zones */
+    uint32_t zone; /* row in zones */
     uint32_t serial_from, serial_to;
-    uint32_t attempts, failures;         /* all; in a row */
-    uint64_t bytes, records, messages;   /* of the current or last transfer */
-    int64_t started_at, ended_at;        /* wall clock ns */
-    int64_t next_at, ok_at;              /* wall clock s: next try, last success */
-    char peer[64];                       /* ADDRESS@PORT */
+    uint32_t attempts, failures;       /* all; in a row */
+    uint64_t bytes, records, messages; /* of the current or last transfer */
+    int64_t started_at, ended_at;      /* wall clock ns */
+    int64_t next_at, ok_at;            /* wall clock s: next try, last success */
+    char peer[64];                     /* ADDRESS@PORT */
     char reason[STATS_TEXT];
 };
 
 /* Writer: the process of the ring. */
 struct stats_event {
-    _Atomic uint32_t seq;                /* of the guard */
-    uint32_t event;                      /* enum event */
-    int64_t at;                          /* wall clock ns */
-    int32_t error;                       /* errno or enum err, 0 none */
+    _Atomic uint32_t seq; /* of the guard */
+    uint32_t event;       /* enum event */
+    int64_t at;           /* wall clock ns */
+    int32_t error;        /* errno or enum err, 0 none */
     int32_t pid;
-    char subject[256];                   /* a zone, a process, an address; "" the server */
+    char subject[256]; /* a zone, a process, an address; "" the server */
     char text[STATS_TEXT + 56];
 };
 
 struct stats_events {
-    _Atomic uint64_t count;              /* events ever written; row i is count i modulo STATS_EVENTS */
-    _Atomic uint64_t kept;               /* writer: the history; how many of them are on disk */
+    _Atomic uint64_t count; /* events ever written; row i is count i modulo STATS_EVENTS */
+    _Atomic uint64_t kept;  /* writer: the history; how many of them are on disk */
     struct stats_event row[STATS_EVENTS];
 };
 
 struct stats {
     char magic[8];
     uint32_t format, size_mib;
-    char boot[33];                       /* random, hexadecimal: one life of the supervisor */
+    char boot[33]; /* random, hexadecimal: one life of the supervisor */
     char version[32];
     char host[256];
-    char config[1024];                   /* its absolute path */
+    char config[1024]; /* its absolute path */
     char state_dir[1024];
-    int64_t started_at;                  /* wall clock, s */
-    int64_t started_mono;                /* monotonic, ns */
-    uint8_t hash_key[16];                /* of names in images (server/dns/hash.h); secret */
+    int64_t started_at;   /* wall clock, s */
+    int64_t started_mono; /* monotonic, ns */
+    uint8_t hash_key[16]; /* of names in images (server/dns/hash.h); secret */
     /* Writer: the supervisor. */
-    _Atomic uint32_t workers;            /* worker threads of the active serve process */
-    _Atomic uint32_t active;             /* index of the active serve process, STATS_SERVE for none */
-    _Atomic uint64_t claim;              /* who may take over: see server/serve/takeover.h */
-    _Atomic uint32_t planned;            /* 1 while a planned hand-over runs */
+    _Atomic uint32_t workers; /* worker threads of the active serve process */
+    _Atomic uint32_t active;  /* index of the active serve process, STATS_SERVE for none */
+    _Atomic uint64_t claim;   /* who may take over: see server/serve/takeover.h */
+    _Atomic uint32_t planned; /* 1 while a planned hand-over runs */
     _Atomic uint64_t restarts, crashes, config_generation;
     _Atomic int64_t config_at, stopping; /* last good configuration; 1 while the server stops */
     _Atomic uint64_t memory_limit;       /* bytes, 0 none */
     /* Writer: the keeper. */
-    _Atomic uint32_t zone_rows;          /* rows ever used; some may be ZONE_NONE again */
+    _Atomic uint32_t zone_rows; /* rows ever used; some may be ZONE_NONE again */
     _Atomic uint32_t names_used;
     _Atomic uint32_t transfer_rows;
     _Atomic uint32_t zones_by_state[ZONE_STATE_COUNT];
-    _Atomic uint32_t zones_settled;      /* 1 once every zone was loaded or has failed */
+    _Atomic uint32_t zones_settled; /* 1 once every zone was loaded or has failed */
     struct stats_process process[STATS_PROCESSES];
     struct stats_events events[STATS_PROCESSES];
     struct stats_worker worker[STATS_SERVE][STATS_WORKERS];

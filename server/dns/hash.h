@@ -1,6 +1,6 @@
-/* Keyed hashing of names: SipHash-1-3 label by label from the root down, so that the hash of a name is
- * made from the hash of its parent. Keyed, because strangers choose names. Upper and lower case are the
- * same. The key is random, one per state directory, and never leaves the machine. */
+/* Keyed hashing of names: SipHash-1-3 label by label from the root down, so that the hash of a name
+ * is made from the hash of its parent. Keyed, because strangers choose names. Upper and lower case
+ * are the same. The key is random, one per state directory, and never leaves the machine. */
 #pragma once
 
 #include <stddef.h>

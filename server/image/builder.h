@@ -1,8 +1,8 @@
 /* Builds the image of one zone from its records.
  *
- * Records come in any order, one call each; image_builder_finish checks the zone as a whole, sorts it
- * and writes the image. Used in short-lived children: when memory runs out a call returns ERR_MEMORY
- * and the builder can only be freed. */
+ * Records come in any order, one call each; image_builder_finish checks the zone as a whole, sorts
+ * it and writes the image. Used in short-lived children: when memory runs out a call returns
+ * ERR_MEMORY and the builder can only be freed. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,14 +16,14 @@ struct image_builder;
 /* What identifies the source of an image, so that an unchanged one is not compiled again. */
 struct image_source {
     uint64_t size, inode;
-    int64_t mtime_ns, ctime_ns;   /* all 0 for a transfer */
+    int64_t mtime_ns, ctime_ns; /* all 0 for a transfer */
 };
 
 /* What the finished image holds. */
 struct image_summary {
     uint32_t serial;
     uint64_t records, bytes;
-    uint32_t refresh, retry, expire, minimum;   /* of the SOA */
+    uint32_t refresh, retry, expire, minimum; /* of the SOA */
 };
 
 /* `origin` is the zone's name in wire form. NULL when memory runs out. */
@@ -31,18 +31,20 @@ struct image_builder *image_builder_new(const uint8_t *origin, size_t origin_len
 void image_builder_free(struct image_builder *b);
 
 /* Adds one record of class IN: owner and names within RDATA uncompressed, RDATA as on the wire
- * (RFC 1035 section 3.3). A second identical record is counted once. Returns 0; ERR_MISSING the owner is
- * outside the zone (nothing was added); ERR_FORMAT the RDATA does not fit its type; ERR_EXISTS a second,
- * different SOA; ERR_LIMIT; ERR_MEMORY. image_builder_reason says more after an error. */
-int image_builder_add(struct image_builder *b, const uint8_t *owner, size_t owner_len, uint16_t type,
-                      uint32_t ttl, const uint8_t *rdata, size_t rdata_len);
+ * (RFC 1035 section 3.3). A second identical record is counted once. Returns 0; ERR_MISSING the
+ * owner is outside the zone (nothing was added); ERR_FORMAT the RDATA does not fit its type;
+ * ERR_EXISTS a second, different SOA; ERR_LIMIT; ERR_MEMORY. image_builder_reason says more after
+ * an error. */
+int image_builder_add(struct image_builder *b, const uint8_t *owner, size_t owner_len,
+                      uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t rdata_len);
 uint64_t image_builder_records(const struct image_builder *b);
 
 /* Checks the zone (one SOA, NS at the apex, CNAME alone, ...), adding a line for each finding to
  * `findings` ("error: …" or "warning: …"), and writes the image into `fd` (a file or memfd, empty).
- * `key` is the state directory's hash key (server/dns/hash.h). Returns 0 and the summary, ERR_ZONE when
- * a finding is an error, ERR_SYSTEM when writing failed, ERR_MEMORY. */
-int image_builder_finish(struct image_builder *b, const uint8_t key[16], const struct image_source *source,
-                         int fd, struct image_summary *summary, struct buf *findings);
+ * `key` is the state directory's hash key (server/dns/hash.h). Returns 0 and the summary, ERR_ZONE
+ * when a finding is an error, ERR_SYSTEM when writing failed, ERR_MEMORY. */
+int image_builder_finish(struct image_builder *b, const uint8_t key[16],
+                         const struct image_source *source, int fd, struct image_summary *summary,
+                         struct buf *findings);
 /* Why the last call failed, for a person; valid until the next call. */
 const char *image_builder_reason(const struct image_builder *b);

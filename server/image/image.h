@@ -1,9 +1,9 @@
 /* A compiled zone: reading side.
  *
- * An image is one immutable, position-independent block: header, nodes in canonical order with their
- * RRsets, hash table, index of NSEC owners. image_open checks header and checksum; nothing of an image
- * that passed is trusted beyond its bounds by image_verify, which walks all of it. An opened image is
- * read-only and may be used by any number of threads. */
+ * An image is one immutable, position-independent block: header, nodes in canonical order with
+ * their RRsets, hash table, index of NSEC owners. image_open checks header and checksum; nothing of
+ * an image that passed is trusted beyond its bounds by image_verify, which walks all of it. An
+ * opened image is read-only and may be used by any number of threads. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,11 +14,13 @@
 
 struct image;
 
-/* Maps `size` bytes at `offset` (a multiple of the page size) of `fd`, which stays the caller's. `key`
- * is the hash key the image must have been built with. Returns 0 and an image; ERR_FORMAT not an image;
- * ERR_VERSION of another format or key; ERR_CHECKSUM; ERR_SYSTEM; ERR_MEMORY. With `check` false the
- * checksum is not read again (the caller knows that another process of this server did). */
-int image_open(int fd, uint64_t offset, uint64_t size, const uint8_t key[16], bool check, struct image **image);
+/* Maps `size` bytes at `offset` (a multiple of the page size) of `fd`, which stays the caller's.
+ * `key` is the hash key the image must have been built with. Returns 0 and an image; ERR_FORMAT not
+ * an image; ERR_VERSION of another format or key; ERR_CHECKSUM; ERR_SYSTEM; ERR_MEMORY. With
+ * `check` false the checksum is not read again (the caller knows that another process of this
+ * server did). */
+int image_open(int fd, uint64_t offset, uint64_t size, const uint8_t key[16], bool check,
+               struct image **image);
 /* Unmaps and frees; NULL is fine. */
 void image_close(struct image *image);
 

@@ -1,0 +1,141 @@
+#include "server/dns/query.h"
+
+#include "server/dns/wire.h"
+
+/* One record of a section, names not followed. */
+struct record {
+    size_t owner, rdata, rdlen, end;
+    uint16_t type, class;
+    uint32_t ttl;
+};
+
+/* Skips a name that may be compressed, without following pointers. */
+static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
+{
+    for (size_t start = at; at < len && at - start < NAME_MAX_LEN;) {
+        uint8_t c = bytes[at];
+        if (c >= 0xc0)
+            return at + 2 <= len ? at + 2 : 0;
+        if (c > LABEL_MAX_LEN)
+            return 0;
+        at += (size_t)c + 1;
+        if (!c)
+            return at <= len ? at : 0;
+    }
+    return 0;
+}
+
+static bool read_record(struct record *r, const uint8_t *bytes, size_t len, size_t at)
+{
+    r->owner = at;
+    at = skip_name(bytes, len, at);
+    if (!at || at + DNS_RR_FIXED > len)
+        return false;
+    r->type = wire_get16(bytes + at);
+    r->class = wire_get16(bytes + at + 2);
+    r->ttl = wire_get32(bytes + at + 4);
+    r->rdlen = wire_get16(bytes + at + 8);
+    r->rdata = at + DNS_RR_FIXED;
+    r->end = r->rdata + r->rdlen;
+    return r->end <= len;
+}
+
+/* The serial of a SOA record: behind two names that may be compressed. */
+static bool read_serial(const uint8_t *bytes, size_t len, const struct record *r, uint32_t *serial)
+{
+    if (r->type != TYPE_SOA)
+        return false;
+    size_t at = skip_name(bytes, len, r->rdata);
+    at = at ? skip_name(bytes, len, at) : 0;
+    if (!at || at + 20 > r->end)
+        return false;
+    *serial = wire_get32(bytes + at);
+    return true;
+}
+
+static bool read_question(struct query *q)
+{
+    size_t n = name_read(&q->qname, q->bytes + DNS_HEADER, q->len - DNS_HEADER);
+    if (!n || DNS_HEADER + n + 4 > q->len)
+        return false;
+    q->qtype = wire_get16(q->bytes + DNS_HEADER + n);
+    q->qclass = wire_get16(q->bytes + DNS_HEADER + n + 2);
+    q->question_end = (uint16_t)(DNS_HEADER + n + 4);
+    q->has_question = 1;
+    return true;
+}
+
+/* RFC 6891 section 6.1: options are skipped one by one to see that they fill RDATA. */
+static bool read_opt(struct query *q, const struct record *r, uint8_t *version)
+{
+    if (q->edns || q->bytes[r->owner] != 0)
+        return false;
+    q->edns = true;
+    q->udp_size = r->class < DNS_UDP_PLAIN ? DNS_UDP_PLAIN : r->class;
+    *version = (uint8_t)(r->ttl >> 16);
+    q->dnssec_ok = r->ttl & 0x8000;
+    size_t at = r->rdata;
+    while (at + 4 <= r->end)
+        at += 4u + wire_get16(q->bytes + at + 2);
+    return at == r->end;
+}
+
+/* How many records may stand before the additional section. */
+static bool counts_fit(const struct query *q, unsigned answers, unsigned authority)
+{
+    if (q->opcode == OPCODE_NOTIFY)
+        return authority == 0;
+    bool ixfr = q->qtype == TYPE_IXFR;
+    return answers == 0 && authority <= (ixfr ? 1u : 0u);
+}
+
+enum query_verdict query_parse(struct query *q, const uint8_t *bytes, size_t len)
+{
+    if (len < DNS_HEADER || bytes[2] & 0x80)
+        return QUERY_DROP;
+    q->bytes = bytes;
+    q->len = len;
+    q->id = wire_get16(bytes);
+    q->flags = wire_get16(bytes + 2);
+    q->opcode = bytes[2] >> 3 & 15;
+    q->has_question = 0;
+    q->edns = q->dnssec_ok = q->has_serial = false;
+    q->udp_size = DNS_UDP_PLAIN;
+    if (wire_get16(bytes + 4) != 1) /* RFC 9619 */
+        return q->opcode == OPCODE_QUERY || q->opcode == OPCODE_NOTIFY ? QUERY_FORMERR
+                                                                       : QUERY_NOTIMP;
+    if (!read_question(q))
+        return QUERY_FORMERR;
+    if (q->opcode != OPCODE_QUERY && q->opcode != OPCODE_NOTIFY)
+        return QUERY_NOTIMP;
+    unsigned answers = wire_get16(bytes + 6), authority = wire_get16(bytes + 8);
+    unsigned additional = wire_get16(bytes + 10);
+    if (!counts_fit(q, answers, authority))
+        return QUERY_FORMERR;
+
+    size_t at = q->question_end;
+    uint8_t version = 0;
+    bool signed_with_tsig = false;
+    for (unsigned i = 0, all = answers + authority + additional; i < all; i++) {
+        struct record r;
+        if (!read_record(&r, bytes, len, at))
+            return QUERY_FORMERR;
+        at = r.end;
+        bool last = i + 1 == all, in_additional = i >= answers + authority;
+        if (r.type == TYPE_OPT) {
+            if (!in_additional || !read_opt(q, &r, &version))
+                return QUERY_FORMERR;
+        } else if (r.type == TYPE_TSIG) {
+            if (!in_additional || !last || r.rdlen == 0)
+                return QUERY_FORMERR;
+            signed_with_tsig = true;
+        } else if (!in_additional && !q->has_serial) {
+            q->has_serial = read_serial(bytes, len, &r, &q->serial);
+        }
+    }
+    if (at != len)
+        return QUERY_FORMERR;
+    if (q->edns && version > 0)
+        return QUERY_BADVERS;
+    return signed_with_tsig ? QUERY_UNSIGNED : QUERY_GOOD;
+}

@@ -1,0 +1,96 @@
+#include "server/dns/type.h"
+
+#include <stdio.h>
+
+#include "server/dns/name.h"
+#include "server/dns/wire.h"
+
+static const struct type_info types[] = {
+    {TYPE_A, "A", NULL, 0, 4},
+    {TYPE_NS, "NS", "n", 1, 0},
+    {3, "MD", "n", 0, 0},
+    {4, "MF", "n", 0, 0},
+    {TYPE_CNAME, "CNAME", "n", 0, 0},
+    {TYPE_SOA, "SOA", "nnx4", 0, 0},
+    {7, "MB", "n", 1, 0},
+    {8, "MG", "n", 0, 0},
+    {9, "MR", "n", 0, 0},
+    {10, "NULL", NULL, 0, 0},
+    {11, "WKS", NULL, 0, 0},
+    {TYPE_PTR, "PTR", "n", 0, 0},
+    {13, "HINFO", NULL, 0, 0},
+    {14, "MINFO", "nn", 0, 0},
+    {TYPE_MX, "MX", "2n", 1, 0},
+    {TYPE_TXT, "TXT", NULL, 0, 0},
+    {17, "RP", "NN", 0, 0},
+    {18, "AFSDB", "2N", 1, 0},
+    {21, "RT", "2N", 1, 0},
+    {26, "PX", "2NN", 0, 0},
+    {TYPE_AAAA, "AAAA", NULL, 0, 16},
+    {29, "LOC", NULL, 0, 0},
+    {TYPE_SRV, "SRV", "6N", 1, 0},
+    {35, "NAPTR", NULL, 0, 0},
+    {36, "KX", "2N", 1, 0},
+    {37, "CERT", NULL, 0, 0},
+    {TYPE_DNAME, "DNAME", "N", 0, 0},
+    {TYPE_OPT, "OPT", NULL, 0, 0},
+    {TYPE_DS, "DS", NULL, 0, 0},
+    {44, "SSHFP", NULL, 0, 0},
+    {TYPE_RRSIG, "RRSIG", NULL, 0, 0},
+    {TYPE_NSEC, "NSEC", NULL, 0, 0},
+    {TYPE_DNSKEY, "DNSKEY", NULL, 0, 0},
+    {TYPE_NSEC3, "NSEC3", NULL, 0, 0},
+    {TYPE_NSEC3PARAM, "NSEC3PARAM", NULL, 0, 0},
+    {52, "TLSA", NULL, 0, 0},
+    {53, "SMIMEA", NULL, 0, 0},
+    {59, "CDS", NULL, 0, 0},
+    {60, "CDNSKEY", NULL, 0, 0},
+    {61, "OPENPGPKEY", NULL, 0, 0},
+    {62, "CSYNC", NULL, 0, 0},
+    {63, "ZONEMD", NULL, 0, 0},
+    {64, "SVCB", NULL, 0, 0},
+    {65, "HTTPS", NULL, 0, 0},
+    {99, "SPF", NULL, 0, 0},
+    {TYPE_TSIG, "TSIG", NULL, 0, 0},
+    {TYPE_IXFR, "IXFR", NULL, 0, 0},
+    {TYPE_AXFR, "AXFR", NULL, 0, 0},
+    {TYPE_ANY, "ANY", NULL, 0, 0},
+    {256, "URI", NULL, 0, 0},
+    {257, "CAA", NULL, 0, 0},
+};
+
+const struct type_info *type_find(uint16_t type)
+{
+    static const struct type_info unknown = {0, NULL, NULL, 0, 0};
+    size_t low = 0, high = sizeof types / sizeof *types;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (types[mid].type < type)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < sizeof types / sizeof *types && types[low].type == type ? &types[low] : &unknown;
+}
+
+void type_text(uint16_t type, char *out, size_t cap)
+{
+    const struct type_info *info = type_find(type);
+    if (info->name)
+        snprintf(out, cap, "%s", info->name);
+    else
+        snprintf(out, cap, "TYPE%u", type);
+}
+
+bool type_is_meta(uint16_t type)
+{
+    return type == TYPE_OPT || (type >= 128 && type <= 255) || type == 0;
+}
+
+size_t type_step(char step, const uint8_t *rdata, size_t room)
+{
+    if (step == 'n' || step == 'N')
+        return name_length(rdata, room);
+    size_t count = step == 'x' ? 16 : (size_t)(step - '0');
+    return count <= room ? count : 0;
+}

@@ -1,0 +1,289 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "backend/base/clk.h"
+#include "backend/base/err.h"
+#include "backend/base/rnd.h"
+#include "server/dns/wire.h"
+#include "server/image/draft.h"
+
+/* Records of one RRset within a name's records, and the signatures behind them. */
+struct group {
+    uint32_t first, count, sigs;
+    uint16_t type;
+};
+
+/* Reads the group that begins at record `i` of a name that ends at `end`. Signatures of a type the
+ * name does not have are an RRset of their own. */
+static uint32_t next_group(const struct image_builder *b, uint32_t i, uint32_t end, struct group *g)
+{
+    const struct draft_record *r = b->records;
+    *g = (struct group){i, 0, 0, r[i].type};
+    uint16_t covered = r[i].type == TYPE_RRSIG ? draft_covered(b, &r[i]) : r[i].type;
+    if (r[i].type != TYPE_RRSIG) {
+        for (; i < end && r[i].type == g->type; i++)
+            g->count++;
+        for (; i < end && r[i].type == TYPE_RRSIG && draft_covered(b, &r[i]) == covered; i++)
+            g->sigs++;
+        return i;
+    }
+    for (; i < end && r[i].type == TYPE_RRSIG && draft_covered(b, &r[i]) == covered; i++)
+        g->count++;
+    return i;
+}
+
+static uint64_t opaque_size(const struct image_builder *b, uint32_t first, uint32_t count)
+{
+    uint64_t size = 0;
+    for (uint32_t i = first; i < first + count; i++)
+        size += 2u + b->records[i].len;
+    return size;
+}
+
+static uint64_t group_size(const struct image_builder *b, const struct group *g)
+{
+    const struct type_info *type = type_find(g->type);
+    uint64_t size = sizeof(struct image_rrset);
+    size += type->layout ? (uint64_t)g->count * record_size(type->layout)
+                         : opaque_size(b, g->first, g->count);
+    size = (size + 3) & ~UINT64_C(3);
+    if (g->sigs)
+        size += sizeof(struct image_sigs) + opaque_size(b, g->first + g->count, g->sigs);
+    return (size + 3) & ~UINT64_C(3);
+}
+
+/* The size of a name's node; 0 when an RRset is larger than an answer can ever be. */
+static uint64_t node_size(const struct image_builder *b, const struct draft_name *n)
+{
+    uint64_t size = image_pad((uint32_t)sizeof(struct image_node) + n->len);
+    struct group g;
+    for (uint32_t i = n->first; i < n->first + n->count;) {
+        i = next_group(b, i, n->first + n->count, &g);
+        uint64_t group = group_size(b, &g);
+        if (group > 4 * DNS_MESSAGE_MAX || g.count > UINT16_MAX)
+            return 0;
+        size += group;
+    }
+    return size > UINT32_MAX ? 0 : size;
+}
+
+static uint8_t *put_opaque(const struct image_builder *b, uint8_t *to, uint32_t first,
+                           uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        const struct draft_record *r = &b->records[i];
+        memcpy(to, &r->len, 2);
+        if (r->len)
+            memcpy(to + 2, b->data + r->data, r->len);
+        to += 2 + r->len;
+    }
+    return to;
+}
+
+static uint8_t *put_laid_out(const struct image_builder *b, uint8_t *to, const char *layout,
+                             const struct draft_record *r)
+{
+    const uint8_t *from = b->data + r->data;
+    for (; *layout; layout++) {
+        unsigned n = *layout == 'x' ? 16 : (unsigned)(*layout - '0');
+        if (*layout == 'n' || *layout == 'N') {
+            uint32_t id;
+            memcpy(&id, from, 4);
+            memcpy(to, &b->names[id].ref, 4);
+            n = 4;
+        } else {
+            memcpy(to, from, n);
+        }
+        to += n;
+        from += n;
+    }
+    return to;
+}
+
+static uint8_t *put_group(const struct image_builder *b, uint8_t *to, const struct group *g)
+{
+    const struct type_info *type = type_find(g->type);
+    struct image_rrset *set = (void *)to;
+    uint32_t size = (uint32_t)group_size(b, g);
+    *set = (struct image_rrset){g->type, (uint16_t)g->count, b->records[g->first].ttl,
+                                size | (g->sigs ? RRSET_SIGNED : 0)};
+    uint8_t *at = to + sizeof *set;
+    if (type->layout) {
+        for (uint32_t i = 0; i < g->count; i++)
+            at = put_laid_out(b, at, type->layout, &b->records[g->first + i]);
+    } else {
+        at = put_opaque(b, at, g->first, g->count);
+    }
+    if (g->sigs) {
+        uint32_t first = g->first + g->count;
+        struct image_sigs *sigs = (void *)(to + image_pad((uint32_t)(at - to)));
+        *sigs = (struct image_sigs){b->records[first].ttl, (uint16_t)g->sigs, 0};
+        put_opaque(b, (uint8_t *)(sigs + 1), first, g->sigs);
+    }
+    return to + size;
+}
+
+static uint32_t ref_of(const struct image_builder *b, uint32_t id)
+{
+    return id == DRAFT_NONE ? 0 : b->names[id].ref;
+}
+
+static void put_node(const struct image_builder *b, uint8_t *base, const struct draft_name *n)
+{
+    uint8_t *at = base + (uint64_t)n->ref * IMAGE_UNIT;
+    struct image_node *node = (void *)at;
+    *node = (struct image_node){.parent = ref_of(b, n->parent),
+                                .above = ref_of(b, n->above),
+                                .flags = n->flags,
+                                .len = n->len};
+    if (n->len)
+        memcpy(node->label, b->labels + n->label, n->len);
+    uint8_t *to = at + image_pad((uint32_t)sizeof *node + n->len);
+    struct group g;
+    for (uint32_t i = n->first; i < n->first + n->count;) {
+        i = next_group(b, i, n->first + n->count, &g);
+        to = put_group(b, to, &g);
+        node->rrsets++;
+    }
+    node->size = (uint32_t)(to - at);
+}
+
+/* Gives every name its place; returns where the nodes end, 0 when something is too large. */
+static uint64_t place_nodes(struct image_builder *b, uint64_t at)
+{
+    for (uint32_t i = 0; i < b->name_count; i++) {
+        struct draft_name *n = &b->names[b->order[i]];
+        uint64_t size = node_size(b, n);
+        if (!size || at / IMAGE_UNIT > UINT32_MAX) {
+            char text[1024];
+            draft_name_text(b, b->order[i], text);
+            snprintf(b->reason, sizeof b->reason, "%.100s: an RRset is too large to be sent", text);
+            return 0;
+        }
+        n->ref = (uint32_t)(at / IMAGE_UNIT);
+        at += size;
+    }
+    return at;
+}
+
+static void put_hash(struct image_builder *b, uint8_t *base, const struct image_header *h)
+{
+    struct hash_key key = hash_key_from(h->key);
+    struct image_slot *slots = (void *)(base + h->hash);
+    for (uint32_t i = 0; i < b->name_count; i++) {
+        struct draft_name *n = &b->names[b->order[i]];
+        n->hash = n->parent == DRAFT_NONE
+                      ? hash_root(&key)
+                      : hash_label(&key, b->names[n->parent].hash, b->labels + n->label, n->len);
+        if (!(n->flags & NODE_EXISTS))
+            continue;
+        uint32_t s = image_first_slot(n->hash, h->slots);
+        while (slots[s].node)
+            s = s + 1 < h->slots ? s + 1 : 0;
+        slots[s] = (struct image_slot){(uint32_t)n->hash, n->ref};
+    }
+}
+
+static bool has_nsec(const struct image_builder *b, const struct draft_name *n)
+{
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (b->records[n->first + i].type == TYPE_NSEC)
+            return true;
+    }
+    return false;
+}
+
+static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes_end)
+{
+    h->nodes = sizeof *h;
+    h->nodes_end = nodes_end;
+    h->node_count = b->name_count;
+    for (uint32_t i = 0; i < b->name_count; i++) {
+        h->exist_count += b->names[i].flags & NODE_EXISTS;
+        h->nsec_count += has_nsec(b, &b->names[i]);
+    }
+    h->slots = h->exist_count + h->exist_count / 3 + 1;
+    h->hash = (nodes_end + 7) & ~UINT64_C(7);
+    h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
+    h->size = h->nsec + (uint64_t)h->nsec_count * 4;
+    h->root = b->names[0].ref;
+    h->apex = b->names[b->apex].ref;
+}
+
+static void fill(struct image_builder *b, uint8_t *base, const struct image_header *h)
+{
+    uint32_t *nsec = (void *)(base + h->nsec);
+    for (uint32_t i = 0; i < b->name_count; i++) {
+        const struct draft_name *n = &b->names[b->order[i]];
+        put_node(b, base, n);
+        if (has_nsec(b, n))
+            *nsec++ = n->ref;
+    }
+    put_hash(b, base, h);
+}
+
+static int write_all(int fd, const uint8_t *from, uint64_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, from, len < 1u << 30 ? len : 1u << 30);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ERR_SYSTEM;
+        from += n;
+        len -= (uint64_t)n;
+    }
+    return ERR_OK;
+}
+
+static int compile(struct image_builder *b, struct image_header *h, int fd)
+{
+    uint64_t end = place_nodes(b, sizeof *h);
+    if (!end)
+        return ERR_ZONE;
+    plan(b, h, end);
+    uint8_t *base = calloc(1, h->size);
+    if (!base)
+        return ERR_MEMORY;
+    fill(b, base, h);
+    h->summary.bytes = h->size;
+    memcpy(base, h, sizeof *h);
+    h->checksum = image_checksum(base, h->size);
+    memcpy(base, h, sizeof *h);
+    int err = write_all(fd, base, h->size);
+    if (err)
+        snprintf(b->reason, sizeof b->reason, "cannot write the image: %s", strerror(errno));
+    free(base);
+    return err;
+}
+
+int image_builder_finish(struct image_builder *b, const uint8_t key[16],
+                         const struct image_source *source, int fd, struct image_summary *summary,
+                         struct buf *findings)
+{
+    struct image_header h = {.format = IMAGE_FORMAT, .order = IMAGE_ORDER, .built_at = clk_wall()};
+    memcpy(h.magic, IMAGE_MAGIC, sizeof h.magic);
+    memcpy(h.key, key, sizeof h.key);
+    rnd_fill(&h.version, sizeof h.version);
+    if (source)
+        h.source = *source;
+    memcpy(h.origin, b->origin, b->origin_len);
+    struct name origin;
+    name_read(&origin, b->origin, b->origin_len);
+    h.origin_len = origin.len;
+    h.origin_labels = origin.count;
+    int err = draft_order(b);
+    if (!err)
+        err = draft_check(b, &h.summary, findings);
+    if (err == ERR_ZONE)
+        snprintf(b->reason, sizeof b->reason, "the zone has errors");
+    if (err)
+        return err;
+    h.summary.records = b->record_count;
+    err = compile(b, &h, fd);
+    if (!err)
+        *summary = h.summary;
+    return err;
+}

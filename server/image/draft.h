@@ -1,0 +1,65 @@
+/* A zone between its records and its image: shared by the parts of the builder only.
+ *
+ * builder.c collects names and records; order.c puts both into canonical order and drops
+ * duplicates; check.c looks at the zone as a whole; compile.c writes the image. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "server/dns/hash.h"
+#include "server/image/builder.h"
+#include "server/image/node.h"
+
+#define DRAFT_NONE UINT32_MAX
+
+struct draft_name {
+    uint64_t hash;  /* builder.c: by the builder's key; compile.c: by the image's */
+    uint64_t label; /* offset in labels */
+    uint32_t parent;
+    uint32_t above;        /* topmost cut or DNAME owner above, DRAFT_NONE none */
+    uint32_t first, count; /* its records after ordering */
+    uint32_t ref;          /* compile.c: where its node is */
+    uint8_t len, flags;    /* flags: NODE_* */
+};
+
+struct draft_record {
+    uint64_t data; /* offset in data */
+    uint32_t name, ttl;
+    uint16_t type, len;
+};
+
+struct image_builder {
+    struct hash_key key;
+    uint8_t origin[NAME_MAX_LEN];
+    size_t origin_len;
+    uint32_t apex;
+    struct draft_name *names; /* 0 is the root */
+    size_t name_cap;
+    uint32_t name_count;
+    uint8_t *labels;
+    size_t label_len, label_cap;
+    uint32_t *table; /* names by hash, number + 1 */
+    size_t table_slots;
+    struct draft_record *records;
+    size_t record_count, record_cap;
+    uint8_t *data;
+    size_t data_len, data_cap;
+    uint32_t *order; /* order.c: names in canonical order, parents first */
+    uint8_t last_wire[NAME_MAX_LEN];
+    size_t last_len;
+    uint32_t last_owner;
+    char reason[160];
+};
+
+/* Grows an array to hold `need` items; NULL when memory runs out (the old one stays). */
+void *draft_grow(void *items, size_t *cap, size_t need, size_t unit);
+/* Fills order, sorts records by name, type and arrival, drops repeated ones, sets first and count.
+ */
+int draft_order(struct image_builder *b);
+/* Sets flags and above; adds findings; returns ERR_ZONE when one is an error. Also fills the SOA's
+ * part of the summary. */
+int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings);
+/* The covered type of an RRSIG record. */
+uint16_t draft_covered(const struct image_builder *b, const struct draft_record *r);
+/* Writes the name in text form, for findings. */
+void draft_name_text(const struct image_builder *b, uint32_t id, char out[1024]);

@@ -1,0 +1,104 @@
+#include "server/image/image.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include "backend/base/err.h"
+#include "server/image/node.h"
+
+uint64_t image_checksum(const void *base, uint64_t size)
+{
+    size_t skip = offsetof(struct image_header, checksum) + sizeof(uint64_t);
+    return XXH3_64bits((const uint8_t *)base + skip, size - skip);
+}
+
+static bool within(uint64_t at, uint64_t count, uint64_t unit, uint64_t size)
+{
+    return at <= size && count <= (size - at) / unit;
+}
+
+static int check_header(const struct image_header *h, uint64_t size, const uint8_t key[16])
+{
+    if (memcmp(h->magic, IMAGE_MAGIC, sizeof h->magic))
+        return ERR_FORMAT;
+    if (h->format != IMAGE_FORMAT || h->order != IMAGE_ORDER || memcmp(h->key, key, sizeof h->key))
+        return ERR_VERSION;
+    struct name origin;
+    if (h->size != size || h->nodes < sizeof *h || h->nodes > h->nodes_end || h->nodes_end > size ||
+        h->nodes % IMAGE_UNIT || h->hash % 8 || h->nsec % IMAGE_UNIT || h->slots == 0 ||
+        !within(h->hash, h->slots, sizeof(struct image_slot), size) ||
+        !within(h->nsec, h->nsec_count, 4, size) || h->exist_count >= h->slots ||
+        name_read(&origin, h->origin, h->origin_len) != h->origin_len || !h->origin_len ||
+        origin.count != h->origin_labels)
+        return ERR_FORMAT;
+    return ERR_OK;
+}
+
+int image_open(int fd, uint64_t offset, uint64_t size, const uint8_t key[16], bool check,
+               struct image **image)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return ERR_SYSTEM;
+    /* Reading past the end of a mapped file kills the process: believe the file, not the message.
+     */
+    if (size < sizeof(struct image_header) || (uint64_t)st.st_size < offset ||
+        (uint64_t)st.st_size - offset < size)
+        return ERR_FORMAT;
+    struct image *im = calloc(1, sizeof *im);
+    if (!im)
+        return ERR_MEMORY;
+    im->map_size = size;
+    im->map =
+        mmap(NULL, size, PROT_READ, MAP_SHARED | (check ? MAP_POPULATE : 0), fd, (off_t)offset);
+    if (im->map == MAP_FAILED) {
+        free(im);
+        return ERR_SYSTEM;
+    }
+    im->base = im->map;
+    im->header = im->map;
+    int err = check_header(im->header, size, key);
+    if (!err && check && image_checksum(im->base, size) != im->header->checksum)
+        err = ERR_CHECKSUM;
+    if (err) {
+        image_close(im);
+        return err;
+    }
+    im->slots = (const void *)(im->base + im->header->hash);
+    im->nsec = (const void *)(im->base + im->header->nsec);
+    *image = im;
+    return ERR_OK;
+}
+
+void image_close(struct image *image)
+{
+    if (!image)
+        return;
+    munmap(image->map, image->map_size);
+    free(image);
+}
+
+const struct image_summary *image_get_summary(const struct image *image)
+{
+    return &image->header->summary;
+}
+
+const struct image_source *image_get_source(const struct image *image)
+{
+    return &image->header->source;
+}
+
+const uint8_t *image_get_origin(const struct image *image, size_t *len)
+{
+    *len = image->header->origin_len;
+    return image->header->origin;
+}
+
+uint64_t image_get_version(const struct image *image)
+{
+    return image->header->version;
+}

@@ -1,0 +1,100 @@
+/* The bytes of an image. Only the builder writes them, only this room reads them raw; others use
+ * node.h.
+ *
+ *   header | nodes in canonical order | hash table | NSEC index
+ *
+ * A reference is a 32-bit offset from the start of the image in units of 4 bytes, so an image may
+ * have 16 GiB; 0 is none. Numbers are in the machine's order (an image never leaves the machine;
+ * `order` tells a foreign one).
+ *
+ * A node is a name: label and parent. The nodes are the zone's own names with their RRsets
+ * (EXISTS), its ancestors up to the root, and names that are only mentioned in RDATA: so RDATA
+ * refers to a node instead of repeating a name, an answer compresses by comparing references, and
+ * the address of a name server is found without a search. Each node is followed by its label and
+ * its RRsets, so one look-up touches one place. Nodes stand in canonical order (RFC 4034
+ * section 6.1), parents first.
+ *
+ * An RRset: struct image_rrset, the records, then, when it is signed, a struct image_sigs and the
+ * signatures. A record of a type with a layout (server/dns/type.h) has its bytes with each name
+ * replaced by a reference, so all have one size; any other is a 16-bit length and the bytes.
+ * Everything is padded to 4 bytes. */
+#pragma once
+
+#include <stdint.h>
+
+#include "server/image/builder.h"
+
+#define IMAGE_MAGIC "zdimage"
+enum { IMAGE_FORMAT = 1, IMAGE_UNIT = 4 };
+#define IMAGE_ORDER UINT32_C(0x01020304)
+
+struct image_header {
+    char magic[8];
+    uint32_t format, order;
+    uint64_t size;     /* of the whole image */
+    uint64_t checksum; /* XXH3 of all bytes behind this field */
+    uint64_t version;  /* random */
+    uint8_t key[16];   /* hash key */
+    struct image_source source;
+    struct image_summary summary;
+    int64_t built_at;          /* wall clock, s */
+    uint32_t root, apex;       /* nodes */
+    uint64_t nodes, nodes_end; /* offsets in bytes */
+    uint32_t node_count, exist_count;
+    uint64_t hash; /* offset of struct image_slot[slots] */
+    uint64_t nsec; /* offset of uint32_t[nsec_count]: nodes with NSEC, in order */
+    uint32_t slots, nsec_count;
+    uint8_t origin_len, origin_labels;
+    uint8_t origin[255];
+    uint8_t pad[7];
+};
+
+enum {
+    NODE_EXISTS = 1,   /* owns records or has descendants that do (RFC 4592 section 2.2.2) */
+    NODE_CUT = 2,      /* a delegation: NS below the apex */
+    NODE_DNAME = 4,    /* owns a DNAME */
+    NODE_WILDCARD = 8, /* has a child named "*" */
+    NODE_APEX = 16
+};
+
+struct image_node {
+    uint32_t parent; /* reference; 0 for the root */
+    uint32_t above;  /* the topmost cut or DNAME owner above this name; 0 none */
+    uint32_t size;   /* bytes to the next node */
+    uint16_t rrsets;
+    uint8_t flags;
+    uint8_t len; /* of the label that follows */
+    uint8_t label[];
+};
+
+enum { RRSET_SIGNED = 1 };
+
+struct image_rrset {
+    uint16_t type, count;
+    uint32_t ttl;
+    uint32_t size; /* bytes to the next RRset; the two low bits are flags */
+};
+
+struct image_sigs {
+    uint32_t ttl;
+    uint16_t count, pad;
+};
+
+struct image_slot {
+    uint32_t tag;  /* low half of the name's hash */
+    uint32_t node; /* 0 free */
+};
+
+static inline uint32_t image_pad(uint32_t n)
+{
+    return (n + IMAGE_UNIT - 1) & ~(uint32_t)(IMAGE_UNIT - 1);
+}
+
+/* Where the search for a hash begins. */
+static inline uint32_t image_first_slot(uint64_t hash, uint32_t slots)
+{
+    return (uint32_t)((hash >> 32) * slots >> 32);
+}
+
+/* What the header's checksum must be for `size` bytes at `base`. */
+uint64_t image_checksum(const void *base, uint64_t size);

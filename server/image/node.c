@@ -1,0 +1,207 @@
+#include "server/image/node.h"
+
+#include "server/dns/wire.h"
+
+/* Does `node` have the name from label `from` on? The apex is reached by identity: what lies above
+ * it is the zone's own name, which the caller has compared. */
+static bool same_name(const struct image *image, const struct image_node *node,
+                      const struct name *name, unsigned from)
+{
+    const struct image_node *apex = node_apex(image);
+    unsigned stop = name->count - image->header->origin_labels;
+    for (; from < stop; from++) {
+        const uint8_t *label = name->wire + name->label[from];
+        if (node->len != *label || !name_same_label(node->label, label + 1, *label))
+            return false;
+        node = node_at(image, node->parent);
+    }
+    return node == apex;
+}
+
+static uint32_t next_slot(const struct image *image, uint32_t i)
+{
+    return i + 1 < image->header->slots ? i + 1 : 0;
+}
+
+const struct image_node *node_find(const struct image *image, const struct name *name,
+                                   unsigned from, const uint64_t *hash)
+{
+    uint32_t i = image_first_slot(hash[from], image->header->slots);
+    for (; image->slots[i].node; i = next_slot(image, i)) {
+        if (image->slots[i].tag != (uint32_t)hash[from])
+            continue;
+        const struct image_node *node = node_at(image, image->slots[i].node);
+        if (same_name(image, node, name, from))
+            return node;
+    }
+    return NULL;
+}
+
+const struct image_node *node_child(const struct image *image, const struct image_node *node,
+                                    uint64_t parent_hash, const uint8_t *label, size_t len)
+{
+    struct hash_key key = hash_key_from(image->header->key);
+    uint64_t hash = hash_label(&key, parent_hash, label, len);
+    uint32_t parent = node_ref(image, node);
+    uint32_t i = image_first_slot(hash, image->header->slots);
+    for (; image->slots[i].node; i = next_slot(image, i)) {
+        if (image->slots[i].tag != (uint32_t)hash)
+            continue;
+        const struct image_node *child = node_at(image, image->slots[i].node);
+        if (child->parent == parent && child->len == len &&
+            name_same_label(child->label, label, len))
+            return child;
+    }
+    return NULL;
+}
+
+const struct image_node *node_closest(const struct image *image, const struct name *name,
+                                      const uint64_t *hash, unsigned *from)
+{
+    /* Ancestors of an existing name exist, so the deepest one is found by halving: a name of 127
+     * labels costs 7 look-ups. The name itself and its parent come first, as they are asked for
+     * most. */
+    unsigned low = 0, high = name->count - image->header->origin_labels;
+    const struct image_node *found = node_apex(image);
+    for (unsigned tries = 0; low < high; tries++) {
+        unsigned mid = tries < 2 ? low : (low + high) / 2;
+        const struct image_node *node = node_find(image, name, mid, hash);
+        if (node) {
+            found = node;
+            high = mid;
+        } else {
+            low = mid + 1;
+        }
+    }
+    *from = high;
+    return found;
+}
+
+const struct image_rrset *node_first(const struct image_node *node)
+{
+    return (
+        const struct image_rrset *)(const void *)((const uint8_t *)node +
+                                                  image_pad((uint32_t)sizeof *node + node->len));
+}
+
+const struct image_rrset *rrset_next(const struct image_rrset *set)
+{
+    return (const struct image_rrset *)(const void *)((const uint8_t *)set + (set->size & ~3u));
+}
+
+const struct image_rrset *node_rrset(const struct image_node *node, uint16_t type)
+{
+    const struct image_rrset *set = node_first(node);
+    for (unsigned i = node->rrsets; i; i--, set = rrset_next(set)) {
+        if (set->type == type)
+            return set;
+    }
+    return NULL;
+}
+
+const struct image_node *node_next(const struct image *image, const struct image_node *node)
+{
+    const uint8_t *next =
+        node ? (const uint8_t *)node + node->size : image->base + image->header->nodes;
+    return next < image->base + image->header->nodes_end ? (const void *)next : NULL;
+}
+
+size_t node_name(const struct image *image, const struct image_node *node,
+                 uint8_t out[NAME_MAX_LEN])
+{
+    size_t n = 0;
+    for (; node->parent; node = node_at(image, node->parent)) {
+        out[n++] = node->len;
+        memcpy(out + n, node->label, node->len);
+        n += node->len;
+    }
+    out[n++] = 0;
+    return n;
+}
+
+/* Canonical order of a node's name and the name from label `from` on; both are within the zone. */
+static int compare(const struct image *image, const struct image_node *node,
+                   const struct name *name, unsigned from)
+{
+    const struct image_node *chain[NAME_MAX_LABELS];
+    unsigned depth = 0;
+    for (const struct image_node *apex = node_apex(image); node != apex;
+         node = node_at(image, node->parent))
+        chain[depth++] = node;
+    unsigned at = name->count - image->header->origin_labels;
+    while (depth && at > from) {
+        const struct image_node *n = chain[--depth];
+        const uint8_t *label = name->wire + name->label[--at];
+        int d = name_compare_labels(n->label, n->len, label + 1, *label);
+        if (d)
+            return d;
+    }
+    return (depth > 0) - (at > from);
+}
+
+const struct image_node *node_nsec_before(const struct image *image, const struct name *name,
+                                          unsigned from)
+{
+    uint32_t count = image->header->nsec_count, low = 0, high = count;
+    if (!count)
+        return NULL;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (compare(image, node_at(image, image->nsec[mid]), name, from) <= 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return node_at(image, image->nsec[low ? low - 1 : count - 1]);
+}
+
+unsigned record_size(const char *layout)
+{
+    unsigned size = 0;
+    for (; *layout; layout++)
+        size += *layout == 'n' || *layout == 'N' ? 4
+                : *layout == 'x'                 ? 16
+                                                 : (unsigned)(*layout - '0');
+    return size;
+}
+
+const uint8_t *rrset_records(const struct image_rrset *set)
+{
+    return (const uint8_t *)(set + 1);
+}
+
+const uint8_t *record_read(const struct type_info *type, const uint8_t *at,
+                           struct image_record *record)
+{
+    if (type->layout) {
+        record->len = (uint16_t)record_size(type->layout);
+    } else {
+        memcpy(&record->len, at, 2);
+        at += 2;
+    }
+    record->data = at;
+    return at + record->len;
+}
+
+const struct image_sigs *rrset_sigs(const struct image_rrset *set, const struct type_info *type)
+{
+    if (!(set->size & RRSET_SIGNED))
+        return NULL;
+    const uint8_t *at = rrset_records(set);
+    if (type->layout) {
+        at += (size_t)set->count * record_size(type->layout);
+    } else {
+        struct image_record record;
+        for (unsigned i = 0; i < set->count; i++)
+            at = record_read(type, at, &record);
+    }
+    uint32_t offset = (uint32_t)(at - (const uint8_t *)set);
+    return (const void *)((const uint8_t *)set + image_pad(offset));
+}
+
+const struct image_node *record_name(const struct image *image, const uint8_t *at)
+{
+    uint32_t ref;
+    memcpy(&ref, at, sizeof ref);
+    return node_at(image, ref);
+}
