@@ -24,8 +24,8 @@ def differences(ours, theirs, parts=WHOLE):
 
 
 def same_answer(ours, theirs):
-    """As WHOLE, but a server may leave out what a client does not need (authority and additional
-    of a positive answer, RFC 1034 section 6.2 calls them optional)."""
+    """As WHOLE, but beside a positive answer a server may leave out the rest: authority and
+    additional may be empty or a part of theirs."""
     if not ours.answer or not theirs.answer:
         return differences(ours, theirs)
     found = differences(ours, theirs, ("rcode", "aa", "tc", "edns", "do", "answer"))
