@@ -375,7 +375,8 @@ class Zonedeckd(Server):
                           alive=self.alive)["pid"]
 
     def counted(self, expected, seconds=5):
-        """A context: the counters named move by exactly so much inside it."""
+        """A context: the counters named move by exactly so much inside it. What is added to the
+        table before its end counts as well."""
         return Counted(self, expected, seconds)
 
 
