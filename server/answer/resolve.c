@@ -1,0 +1,223 @@
+#include "server/answer/resolve.h"
+
+#include "server/dns/wire.h"
+
+/* Looks up where the zone has r->name. The name is within the zone. */
+static void find(struct resolve *r)
+{
+    name_hash(&r->name, r->key, r->scratch->hash);
+    r->node = node_closest(r->image, &r->name, r->scratch->hash, &r->from);
+}
+
+/* QNAME's suffixes that the zone knows, so that names in the answer point into the question. */
+static void note_suffixes(struct resolve *r)
+{
+    unsigned label = r->from;
+    for (const struct image_node *n = r->node; n->parent; n = node_at(r->image, n->parent))
+        reply_note(r->reply, n, r->owner + r->name.label[label++]);
+}
+
+/* The topmost cut or DNAME at or above the name. A DNAME does not act on its own owner (RFC 6672
+ * section 2.3), and DS is asked for at the parent's side of a cut (RFC 4035 section 3.1.4.1). */
+static const struct image_node *find_above(const struct resolve *r)
+{
+    const struct image_node *n = r->node;
+    if (n->above)
+        return node_at(r->image, n->above);
+    if (n->flags & NODE_CUT)
+        return r->from == 0 && r->qtype == TYPE_DS ? NULL : n;
+    return n->flags & NODE_DNAME && r->from > 0 ? n : NULL;
+}
+
+static bool put_answer(struct resolve *r, const struct image_rrset *set, uint16_t *target)
+{
+    struct reply_owner owner = {r->owner, NULL};
+    if (reply_rrset(r->reply, SECTION_ANSWER, r->image, owner, set, r->dnssec, UINT32_MAX, target))
+        return true;
+    r->answer->truncated = true;
+    return false;
+}
+
+/* Goes on with the name at `wire`; false when it is outside the zone or malformed. */
+static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
+{
+    if (!name_read(&r->name, wire, len) ||
+        !name_is_within(wire, len, r->zone->name, r->zone->name_len))
+        return false;
+    return true;
+}
+
+/* RFC 6672 section 3.1: DNAME, and the CNAME made from it. */
+static bool follow_dname(struct resolve *r, const struct image_node *owner, unsigned step)
+{
+    const struct image_rrset *set = node_rrset(owner, TYPE_DNAME);
+    struct reply_owner dname_owner = {0, owner};
+    if (!reply_rrset(r->reply, SECTION_ANSWER, r->image, dname_owner, set, r->dnssec, UINT32_MAX,
+                     NULL)) {
+        r->answer->truncated = true;
+        return false;
+    }
+    struct image_record record;
+    record_read(type_find(TYPE_DNAME), rrset_records(set), &record);
+    uint8_t suffix[NAME_MAX_LEN], *wire = r->scratch->wire[step & 1];
+    size_t suffix_len = node_name(r->image, record_name(r->image, record.data), suffix);
+    unsigned from = r->name.count;
+    for (const struct image_node *n = owner; n->parent; n = node_at(r->image, n->parent))
+        from--;
+    size_t prefix = r->name.label[from];
+    if (prefix + suffix_len > NAME_MAX_LEN) {
+        r->answer->rcode = RCODE_YXDOMAIN;
+        return false;
+    }
+    memcpy(wire, r->name.wire, prefix);
+    memcpy(wire + prefix, suffix, suffix_len);
+    size_t at = r->reply->at;
+    struct reply_owner cname_owner = {r->owner, NULL};
+    if (!reply_record(r->reply, SECTION_ANSWER, cname_owner, r->image, TYPE_CNAME, set->ttl, wire,
+                      prefix + suffix_len)) {
+        r->answer->truncated = true;
+        return false;
+    }
+    at += 2 + DNS_RR_FIXED;
+    r->owner = at <= REPLY_POINTER_MAX ? (uint16_t)at : 0;
+    return r->owner && follow(r, wire, prefix + suffix_len);
+}
+
+static bool follow_cname(struct resolve *r, const struct image_rrset *set, unsigned step)
+{
+    uint16_t target;
+    if (!put_answer(r, set, &target) || r->qtype == TYPE_ANY)
+        return false;
+    struct image_record record;
+    record_read(type_find(TYPE_CNAME), rrset_records(set), &record);
+    uint8_t *wire = r->scratch->wire[step & 1];
+    size_t len = node_name(r->image, record_name(r->image, record.data), wire);
+    r->owner = target;
+    return target && follow(r, wire, len);
+}
+
+/* RFC 8482 section 4.1: over UDP one RRset will do. */
+static void answer_any(struct resolve *r, const struct image_node *node)
+{
+    const struct image_rrset *set = node_first(node);
+    for (unsigned i = node->rrsets; i; i--, set = rrset_next(set)) {
+        if (!put_answer(r, set, NULL) || r->minimal_any)
+            return;
+    }
+}
+
+/* Every signature of a name, for QTYPE RRSIG. */
+static bool answer_sigs(struct resolve *r, const struct image_node *node)
+{
+    unsigned before = r->reply->count[SECTION_ANSWER];
+    const struct image_rrset *set = node_first(node);
+    for (unsigned i = node->rrsets; i; i--, set = rrset_next(set)) {
+        if (set->type == TYPE_RRSIG && !put_answer(r, set, NULL))
+            return true;
+        const struct image_sigs *sigs = rrset_sigs(set, type_find(set->type));
+        const uint8_t *next = sigs ? (const uint8_t *)(sigs + 1) : NULL;
+        for (unsigned k = 0; sigs && k < sigs->count; k++) {
+            struct image_record record;
+            next = record_read(type_find(TYPE_RRSIG), next, &record);
+            struct reply_owner owner = {r->owner, NULL};
+            if (!reply_record(r->reply, SECTION_ANSWER, owner, r->image, TYPE_RRSIG, sigs->ttl,
+                              record.data, record.len)) {
+                r->answer->truncated = true;
+                return true;
+            }
+        }
+    }
+    return r->reply->count[SECTION_ANSWER] > before;
+}
+
+enum outcome { DONE, FOLLOW };
+
+/* The name, or a wildcard in its place, exists as `node`. */
+static enum outcome answer_node(struct resolve *r, const struct image_node *node, bool wildcard,
+                                unsigned step)
+{
+    const struct image_rrset *set = node_rrset(node, r->qtype);
+    if (wildcard && r->dnssec)
+        resolve_add_proof(r, node_nsec_before(r->image, &r->name, 0));
+    if (set && r->qtype != TYPE_RRSIG) {
+        if (put_answer(r, set, NULL) && type_find(r->qtype)->target)
+            r->additional = set;
+        return DONE;
+    }
+    set = r->qtype == TYPE_RRSIG || r->qtype == TYPE_NSEC ? NULL : node_rrset(node, TYPE_CNAME);
+    if (set)
+        return follow_cname(r, set, step) ? FOLLOW : DONE;
+    if (r->qtype == TYPE_ANY && node->rrsets) {
+        answer_any(r, node);
+        return DONE;
+    }
+    if (r->qtype == TYPE_RRSIG && answer_sigs(r, node))
+        return DONE;
+    resolve_nodata(r, node);
+    return DONE;
+}
+
+static enum outcome answer_step(struct resolve *r, unsigned step)
+{
+    const struct image_node *above = find_above(r);
+    if (above && above->flags & NODE_CUT) {
+        resolve_referral(r, above);
+        return DONE;
+    }
+    r->authoritative = true;
+    if (above)
+        return follow_dname(r, above, step) ? FOLLOW : DONE;
+    if (r->from == 0)
+        return answer_node(r, r->node, false, step);
+    const struct image_node *wildcard = NULL;
+    if (r->node->flags & NODE_WILDCARD)
+        wildcard =
+            node_child(r->image, r->node, r->scratch->hash[r->from], (const uint8_t *)"*", 1);
+    if (wildcard && wildcard->flags & NODE_EXISTS)
+        return answer_node(r, wildcard, true, step);
+    resolve_nxdomain(r);
+    return DONE;
+}
+
+void resolve(struct resolve *r)
+{
+    find(r);
+    note_suffixes(r);
+    const struct image_node *seen[RESOLVE_CHAIN];
+    for (unsigned step = 0; answer_step(r, step) == FOLLOW; step++) {
+        find(r);
+        /* A name met again would only repeat what is in the answer already. */
+        bool loop = step + 1 == RESOLVE_CHAIN;
+        for (unsigned i = 0; i < step && !loop; i++)
+            loop = r->from == 0 && seen[i] == r->node;
+        if (loop)
+            break;
+        seen[step] = r->from == 0 ? r->node : NULL;
+    }
+    for (unsigned i = 0; i < r->proofs && !r->answer->truncated; i++)
+        resolve_authority(r, r->proof[i], TYPE_NSEC, UINT32_MAX);
+    if (r->additional && !r->answer->truncated && !resolve_additional(r, r->additional, r->cut))
+        r->answer->truncated = true;
+}
+
+bool resolve_authority(struct resolve *r, const struct image_node *owner, uint16_t type,
+                       uint32_t ttl)
+{
+    const struct image_rrset *set = node_rrset(owner, type);
+    struct reply_owner reply_owner = {0, owner};
+    if (!set)
+        return false;
+    if (!reply_rrset(r->reply, SECTION_AUTHORITY, r->image, reply_owner, set, r->dnssec, ttl, NULL))
+        r->answer->truncated = true;
+    return true;
+}
+
+void resolve_add_proof(struct resolve *r, const struct image_node *nsec)
+{
+    for (unsigned i = 0; i < r->proofs; i++) {
+        if (r->proof[i] == nsec)
+            return;
+    }
+    if (nsec && r->proofs < RESOLVE_PROOFS)
+        r->proof[r->proofs++] = nsec;
+}

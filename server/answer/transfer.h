@@ -1,0 +1,25 @@
+/* A whole zone as a stream of messages (AXFR, RFC 5936): SOA, every record, SOA.
+ *
+ * The stream reads the image and keeps only where it is; the caller pins the zone while it lasts.
+ */
+#pragma once
+
+#include "server/answer/answer.h"
+
+enum { TRANSFER_MESSAGE = 16 * 1024 + 512 }; /* offsets above 16 KiB cannot be pointed at */
+
+struct transfer {
+    const struct image *image;
+    const struct image_node *node; /* next to send; NULL: only the last SOA is left */
+    unsigned rrset;                /* next of the node */
+    bool begun, ended, failed;     /* failed: an RRset fits no message */
+    uint16_t id, flags;
+    uint8_t question[NAME_MAX_LEN + 4];
+    uint16_t question_len;
+    uint64_t records, bytes, messages;
+};
+
+void transfer_begin(struct transfer *t, const struct image *image, const struct query *query);
+/* Writes the next message into `out` (`cap` at least 65535 bytes); returns its length, 0 when the
+ * zone has been sent or cannot be (failed). */
+size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out, size_t cap);

@@ -1,0 +1,161 @@
+#include "server/answer/zones.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+static struct msg_acl *copy_acl(const struct msg_acl *from, uint32_t count)
+{
+    struct msg_acl *acl = calloc(count ? count : 1, sizeof *acl);
+    if (acl && count)
+        memcpy(acl, from, count * sizeof *acl);
+    return acl;
+}
+
+static void zone_free(struct zone *zone)
+{
+    image_close(zone->image);
+    free(zone->allow_transfer);
+    free(zone->allow_notify);
+    free(zone);
+}
+
+struct zone *zone_new(const struct msg_zone *message, struct image *image,
+                      const struct hash_key *key)
+{
+    struct name name;
+    if (message->transfer_count > MSG_ACL_MAX || message->notify_count > MSG_ACL_MAX ||
+        name_read(&name, message->name, message->name_len) != message->name_len ||
+        !message->name_len)
+        return NULL;
+    struct zone *zone = calloc(1, sizeof *zone);
+    if (!zone)
+        return NULL;
+    zone->row = message->row;
+    zone->flags = message->flags;
+    zone->version = message->version;
+    zone->name_len = message->name_len;
+    zone->labels = name.count;
+    memcpy(zone->name, message->name, message->name_len);
+    zone->transfer_count = message->transfer_count;
+    zone->notify_count = message->notify_count;
+    zone->allow_transfer = copy_acl(message->allow_transfer, message->transfer_count);
+    zone->allow_notify = copy_acl(message->allow_notify, message->notify_count);
+    uint64_t hash[NAME_MAX_LABELS + 1];
+    name_hash(&name, key, hash);
+    zone->hash = hash[0];
+    atomic_init(&zone->pins, 1);
+    if (!zone->allow_transfer || !zone->allow_notify) {
+        zone_free(zone);
+        return NULL;
+    }
+    zone->image = image;
+    return zone;
+}
+
+void zone_pin(struct zone *zone)
+{
+    atomic_fetch_add(&zone->pins, 1);
+}
+
+void zone_unpin(struct zone *zone)
+{
+    if (zone && atomic_fetch_sub(&zone->pins, 1) == 1)
+        zone_free(zone);
+}
+
+struct zone_table *zone_table_new(uint32_t count)
+{
+    uint32_t slots = 8;
+    while (slots < count + count / 4 + 4 || slots < count * 2)
+        slots *= 2;
+    struct zone_table *table = calloc(1, sizeof *table + slots * sizeof *table->slot);
+    if (table)
+        table->slots = slots;
+    return table;
+}
+
+void zone_table_free(struct zone_table *table)
+{
+    free(table);
+}
+
+/* The slot of a name, or the free one where it would go. */
+static uint32_t find_slot(const struct zone_table *table, const uint8_t *name, size_t len,
+                          uint64_t hash)
+{
+    uint32_t mask = table->slots - 1, i = (uint32_t)hash & mask;
+    for (;; i = (i + 1) & mask) {
+        const struct zone *zone = atomic_load_explicit(&table->slot[i], memory_order_acquire);
+        if (!zone || (zone->hash == hash && name_equal(zone->name, zone->name_len, name, len)))
+            return i;
+    }
+}
+
+struct zone *zone_table_put(struct zone_table *table, struct zone *zone)
+{
+    uint32_t i = find_slot(table, zone->name, zone->name_len, zone->hash);
+    struct zone *old = atomic_load_explicit(&table->slot[i], memory_order_relaxed);
+    atomic_store_explicit(&table->slot[i], zone, memory_order_release);
+    if (!old) {
+        table->count++;
+        table->depths[zone->labels / 64] |= UINT64_C(1) << zone->labels % 64;
+    }
+    return old;
+}
+
+struct zone *zone_table_get(const struct zone_table *table, const uint8_t *name, size_t len,
+                            uint64_t hash)
+{
+    uint32_t i = find_slot(table, name, len, hash);
+    return atomic_load_explicit(&table->slot[i], memory_order_acquire);
+}
+
+struct zone *zone_table_find(const struct zone_table *table, const struct name *name,
+                             const uint64_t *hash, unsigned from, unsigned *at)
+{
+    for (; from <= name->count; from++) {
+        unsigned labels = name->count - from;
+        if (!(table->depths[labels / 64] >> labels % 64 & 1))
+            continue;
+        size_t skip = name->label[from];
+        struct zone *zone = zone_table_get(table, name->wire + skip, name->len - skip, hash[from]);
+        if (zone) {
+            *at = from;
+            return zone;
+        }
+    }
+    return NULL;
+}
+
+static bool same_bits(const unsigned char *a, const unsigned char *b, unsigned bits)
+{
+    if (memcmp(a, b, bits / 8))
+        return false;
+    unsigned char mask = (unsigned char)(0xff00 >> bits % 8);
+    return !(bits % 8) || !((a[bits / 8] ^ b[bits / 8]) & mask);
+}
+
+bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address)
+{
+    const unsigned char *bytes;
+    uint16_t family = address->sa_family;
+    if (family == AF_INET) {
+        bytes = (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    } else if (family == AF_INET6) {
+        const struct in6_addr *six =
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        bytes = six->s6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(six)) {
+            family = AF_INET;
+            bytes += 12;
+        }
+    } else {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (acl[i].family == family && acl[i].prefix <= (family == AF_INET ? 32 : 128) &&
+            same_bits(acl[i].address, bytes, acl[i].prefix))
+            return true;
+    }
+    return false;
+}

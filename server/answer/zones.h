@@ -1,0 +1,59 @@
+/* The zones a serve process answers for, found by name.
+ *
+ * A struct zone does not change once it is in a table, but for its pins. A table is read by any
+ * number of threads while one writer replaces zones in it (zone_table_put, an atomic store); adding
+ * and removing names makes a new table. When an old zone or table may be freed is the publisher's
+ * business (server/serve/publish.h). */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "backend/contract/message.h"
+#include "server/dns/name.h"
+#include "server/image/node.h"
+
+struct zone {
+    struct image *image; /* NULL: configured, but no version can be served */
+    uint32_t row;        /* in the shared stats */
+    uint32_t flags;      /* ZONE_* of backend/contract/message.h */
+    uint64_t version, hash;
+    uint8_t name_len, labels;
+    uint8_t name[NAME_MAX_LEN];
+    _Atomic uint32_t pins; /* transfers that still read the image, and one for the table */
+    uint32_t transfer_count, notify_count;
+    struct msg_acl *allow_transfer, *allow_notify;
+};
+
+struct zone_table {
+    uint32_t slots; /* a power of two */
+    uint32_t count;
+    uint64_t depths[2]; /* bit n: there is a zone of n labels */
+    _Atomic(struct zone *) slot[];
+};
+
+/* Makes a zone from the keeper's message; takes the image. NULL when memory runs out (the image
+ * stays the caller's). The zone is pinned once. */
+struct zone *zone_new(const struct msg_zone *message, struct image *image,
+                      const struct hash_key *key);
+void zone_pin(struct zone *zone);
+/* Frees the zone and its image when this was the last pin; NULL is fine. */
+void zone_unpin(struct zone *zone);
+
+/* A table with room for `count` zones and a quarter more. NULL when memory runs out. */
+struct zone_table *zone_table_new(uint32_t count);
+/* Frees the table, not the zones. */
+void zone_table_free(struct zone_table *table);
+/* Puts a zone in; returns the one of that name it replaces, or NULL. The table must have room. */
+struct zone *zone_table_put(struct zone_table *table, struct zone *zone);
+/* The zone of exactly that name, or NULL. */
+struct zone *zone_table_get(const struct zone_table *table, const uint8_t *name, size_t len,
+                            uint64_t hash);
+/* The zone with the longest name that `name` is within, from label `from` on; *at is the label
+ * where the zone's name begins. NULL when there is none. */
+struct zone *zone_table_find(const struct zone_table *table, const struct name *name,
+                             const uint64_t *hash, unsigned from, unsigned *at);
+/* Does the list have the address? IPv4-mapped IPv6 addresses count as IPv4. */
+bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address);
