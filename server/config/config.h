@@ -17,10 +17,10 @@ enum config_acl_kind { CONFIG_ACL_ADDRESS, CONFIG_ACL_KEY };
 /* One element of an address list: an address with a prefix (host: 32 or 128), or a key's name. */
 struct config_acl {
     enum config_acl_kind kind;
-    int family;                      /* AF_INET, AF_INET6 */
-    uint8_t address[16];             /* network order; the first 4 for AF_INET */
+    int family;          /* AF_INET, AF_INET6 */
+    uint8_t address[16]; /* network order; the first 4 for AF_INET */
     unsigned prefix;
-    const char *key;                 /* index by name in keys; only for CONFIG_ACL_KEY */
+    const char *key; /* index by name in keys; only for CONFIG_ACL_KEY */
 };
 
 struct config_acls {
@@ -32,8 +32,8 @@ struct config_acls {
 struct config_peer {
     struct sockaddr_storage address;
     socklen_t address_len;
-    char text[64];                   /* ADDRESS@PORT, IPv6 without brackets */
-    const char *key;                 /* NULL none */
+    char text[64];   /* ADDRESS@PORT, IPv6 without brackets */
+    const char *key; /* NULL none */
 };
 
 struct config_peers {
@@ -42,14 +42,14 @@ struct config_peers {
 };
 
 struct config_zone {
-    char *name;                      /* text form, lower case, with a final dot */
-    uint8_t wire[255];               /* the same in wire form, lower case */
+    char *name;        /* text form, lower case, with a final dot */
+    uint8_t wire[255]; /* the same in wire form, lower case */
     uint8_t wire_len;
-    char *file;                      /* absolute; NULL for a secondary */
-    struct config_peers primaries;   /* empty for a primary */
+    char *file;                    /* absolute; NULL for a secondary */
+    struct config_peers primaries; /* empty for a primary */
     struct config_peers notify;
     struct config_acls allow_transfer, allow_notify;
-    unsigned line;                   /* of its entry; 0 when it comes from a directory */
+    unsigned line; /* of its entry; 0 when it comes from a directory */
 };
 
 struct config_listen {
@@ -59,7 +59,7 @@ struct config_listen {
 };
 
 struct config_endpoint_listen {
-    char *unix_path;                 /* absolute; NULL for an address */
+    char *unix_path; /* absolute; NULL for an address */
     struct config_listen address;
 };
 
@@ -72,18 +72,18 @@ struct config_key {
 struct config {
     struct config_listen *listen;
     size_t listen_count;
-    unsigned threads;                /* at least 1 */
-    char *state;                     /* absolute */
-    char *user;                      /* NULL when not given */
-    bool drills;                     /* server.drills: built-in faults may be triggered */
+    unsigned threads; /* at least 1 */
+    char *state;      /* absolute */
+    char *user;       /* NULL when not given */
+    bool drills;      /* server.drills: built-in faults may be triggered */
     struct config_endpoint_listen *endpoint;
     size_t endpoint_count;
-    char *token_file;                /* endpoint.token-file: absolute; default STATE/token */
+    char *token_file; /* endpoint.token-file: absolute; default STATE/token */
     struct config_key *keys;
     size_t key_count;
-    struct config_zone *zones;       /* sorted by wire form; no two of one name */
+    struct config_zone *zones; /* sorted by wire form; no two of one name */
     size_t zone_count;
-    uint64_t memory_limit;           /* policy.memory-limit in bytes; 0 none */
+    uint64_t memory_limit; /* policy.memory-limit in bytes; 0 none */
 };
 
 /* Checks `text` (of the file `path`, which is only for messages and for relative paths) and makes a
@@ -95,4 +95,5 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
 int config_read(const char *path, struct buf *text, struct buf *errors);
 void config_free(struct config *config);
 /* The zone of a lower-case wire name, or NULL. */
-const struct config_zone *config_find_zone(const struct config *config, const uint8_t *wire, size_t len);
+const struct config_zone *config_find_zone(const struct config *config, const uint8_t *wire,
+                                           size_t len);

@@ -1,0 +1,206 @@
+#include "server/config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/base/err.h"
+#include "server/config/report.h"
+#include "server/config/schema.h"
+#include "server/config/tree.h"
+#include "server/config/zones.h"
+
+enum { THREADS_MAX = 64, FILE_MAX = 512 << 20 };
+
+static const char default_state[] = "/var/lib/zonedeck";
+static const char default_socket[] = "/run/zonedeck/endpoint.sock";
+
+/* A configuration and the memory all of it lives in. */
+struct owner {
+    struct config config;
+    struct arena arena;
+};
+
+static unsigned processors(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                            : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (unsigned)count;
+}
+
+static char *join(struct arena *arena, const char *folder, const char *file)
+{
+    size_t len = strlen(folder) + 1 + strlen(file) + 1;
+    char *path = arena_alloc(arena, len);
+    if (path)
+        snprintf(path, len, "%s/%s", folder, file);
+    return path;
+}
+
+/* The folder of the configuration file; "" is the root directory. */
+static char *folder_of(struct arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    if (path[0] == '/')
+        return arena_copy(arena, path, len);
+    char *here = getcwd(NULL, 0);
+    char *relative = arena_copy(arena, path, len);
+    char *folder = NULL;
+    if (here && relative)
+        folder = len ? join(arena, here, relative) : arena_copy(arena, here, strlen(here));
+    free(here);
+    return folder;
+}
+
+static void set_defaults(struct config *config, struct arena *arena)
+{
+    if (config->threads == 0)
+        config->threads = processors();
+    if (!config->state)
+        config->state = arena_copy(arena, default_state, sizeof default_state - 1);
+    if (!config->token_file && config->state)
+        config->token_file = join(arena, config->state, "token");
+    if (config->endpoint_count > 0)
+        return;
+    config->endpoint = arena_alloc(arena, sizeof *config->endpoint);
+    if (!config->endpoint)
+        return;
+    config->endpoint->unix_path = arena_copy(arena, default_socket, sizeof default_socket - 1);
+    config->endpoint_count = 1;
+}
+
+static void read_tree(struct schema_reader *r, const struct tree_node *root)
+{
+    if (root->kind == TREE_MAP)
+        schema_read_map(r, "", root, r->config);
+    else if (root->kind == TREE_TEXT && root->len == 0)
+        report_add(r->report, root->line, root->column,
+                   "the file is empty; it needs at least server.listen");
+    else if (root->kind != TREE_BAD)
+        report_add(r->report, root->line, root->column,
+                   "the file is %s; write a mapping that begins with \"server:\"",
+                   tree_kind_name(root));
+}
+
+static void fill(struct owner *owner, const char *path, const char *text, size_t len,
+                 struct report *report)
+{
+    struct arena tree = {0};
+    struct schema_reader r = {.report = report, .arena = &owner->arena, .config = &owner->config};
+    r.folder = folder_of(&owner->arena, path);
+    struct tree_node *root = r.folder ? tree_parse(text, len, &tree, report) : NULL;
+    if (root)
+        read_tree(&r, root);
+    zones_finish(&r);
+    free(r.zones);
+    arena_fini(&tree);
+    set_defaults(&owner->config, &owner->arena);
+    if (owner->arena.failed || !r.folder)
+        report->failed = true;
+}
+
+struct config *config_parse(const char *path, const char *text, size_t len, struct buf *errors)
+{
+    struct report report;
+    struct owner *owner = calloc(1, sizeof *owner);
+    report_init(&report, path);
+    if (owner)
+        fill(owner, path, text, len, &report);
+    else
+        report.failed = true;
+    bool bad = report_any(&report);
+    report_write(&report, errors);
+    report_fini(&report);
+    if (!bad)
+        return &owner->config;
+    if (owner)
+        config_free(&owner->config);
+    return NULL;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    struct owner *owner = (struct owner *)config;
+    for (size_t i = 0; i < config->key_count; i++) {
+        if (config->keys[i].secret)
+            explicit_bzero(config->keys[i].secret, config->keys[i].secret_len);
+    }
+    arena_fini(&owner->arena);
+    free(owner);
+}
+
+static int read_all(int fd, struct buf *text)
+{
+    for (;;) {
+        enum { STEP = 64 << 10 };
+        char *to = buf_reserve(text, STEP);
+        if (!to) {
+            errno = ENOMEM;
+            return ERR_SYSTEM;
+        }
+        ssize_t n = read(fd, to, STEP);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_SYSTEM;
+        if (n == 0)
+            return ERR_OK;
+        text->len += (size_t)n;
+        if (text->len > FILE_MAX) {
+            errno = EFBIG;
+            return ERR_SYSTEM;
+        }
+    }
+}
+
+int config_read(const char *path, struct buf *text, struct buf *errors)
+{
+    struct stat st;
+    const char *why = NULL;
+    /* Not blocking: a FIFO that nobody writes must not hold up the start. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        why = strerror(errno);
+    else if (S_ISDIR(st.st_mode))
+        why = "it is a directory";
+    else if (!S_ISREG(st.st_mode))
+        why = "it is not a regular file, and a reload has to read it again";
+    else if (read_all(fd, text) != ERR_OK)
+        why = strerror(errno);
+    if (fd >= 0)
+        close(fd);
+    if (!why)
+        return ERR_OK;
+    buf_printf(errors, "%s: cannot be read: %s; correct that or name another file with -c\n", path,
+               why);
+    return ERR_SYSTEM;
+}
+
+const struct config_zone *config_find_zone(const struct config *config, const uint8_t *wire,
+                                           size_t len)
+{
+    size_t low = 0, high = config->zone_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct config_zone *zone = &config->zones[middle];
+        int order = memcmp(wire, zone->wire, len < zone->wire_len ? len : zone->wire_len);
+        if (order == 0)
+            order = (len > zone->wire_len) - (len < zone->wire_len);
+        if (order == 0)
+            return zone;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}

@@ -1,0 +1,236 @@
+#include "server/config/zones.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/config/value.h"
+#include "server/dns/name_text.h"
+
+static const char zone_suffix[] = ".zone";
+
+void read_zone_name(struct schema_reader *r, const struct schema_key *key,
+                    const struct tree_node *value, void *to)
+{
+    struct config_zone *zone = to;
+    size_t len = 0;
+    const char *text = schema_text(r, key, value);
+    const char *why = text ? value_name(text, zone->wire, &len) : NULL;
+    if (why)
+        schema_refuse(r, key, value, why);
+    else if (text)
+        zone->wire_len = (uint8_t)len;
+}
+
+/* Appends a zone; its text name is made of its wire form. */
+static void add_zone(struct schema_reader *r, const struct config_zone *zone,
+                     const struct tree_node *place)
+{
+    char name[NAME_TEXT_MAX];
+    if (r->zone_count == r->zone_cap) {
+        size_t cap = r->zone_cap ? r->zone_cap * 2 : 64;
+        struct schema_zone *zones = realloc(r->zones, cap * sizeof *zones);
+        if (!zones) {
+            r->arena->failed = true;
+            return;
+        }
+        r->zones = zones;
+        r->zone_cap = cap;
+    }
+    struct schema_zone *item = &r->zones[r->zone_count];
+    *item = (struct schema_zone){*zone, place->line, place->column};
+    name_to_text(zone->wire, zone->wire_len, name);
+    item->zone.name = arena_copy(r->arena, name, strlen(name));
+    if (item->zone.name)
+        r->zone_count++;
+}
+
+static int is_zone_file(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name), suffix = sizeof zone_suffix - 1;
+    return entry->d_name[0] != '.' && len > suffix &&
+           strcmp(entry->d_name + len - suffix, zone_suffix) == 0;
+}
+
+static void add_file(struct schema_reader *r, const struct zone_entry *entry,
+                     const struct tree_node *place, const char *file)
+{
+    struct config_zone zone = entry->zone;
+    char name[256];
+    size_t len = strlen(file) - (sizeof zone_suffix - 1), wire_len = 0;
+    memcpy(name, file, len);
+    name[len] = '\0';
+    const char *why = value_name(name, zone.wire, &wire_len);
+    if (why) {
+        char quote[REPORT_QUOTE];
+        report_add(
+            r->report, place->line, place->column,
+            "zones[].directory: a file in it, %s, is not named after a zone; rename or move it",
+            report_quote(file, strlen(file), quote));
+        return;
+    }
+    size_t folder = strlen(entry->directory);
+    zone.wire_len = (uint8_t)wire_len;
+    zone.file = arena_alloc(r->arena, folder + 1 + strlen(file) + 1);
+    if (!zone.file)
+        return;
+    memcpy(zone.file, entry->directory, folder);
+    zone.file[folder] = '/';
+    memcpy(zone.file + folder + 1, file, strlen(file));
+    add_zone(r, &zone, place);
+}
+
+static void add_directory(struct schema_reader *r, const struct zone_entry *entry,
+                          const struct tree_node *place)
+{
+    struct dirent **files = NULL;
+    int count = scandir(entry->directory, &files, is_zone_file, alphasort);
+    if (count < 0) {
+        char quote[REPORT_QUOTE];
+        report_add(r->report, place->line, place->column,
+                   "zones[].directory: %s cannot be listed: %s; create it or correct the path",
+                   report_quote(entry->directory, strlen(entry->directory), quote),
+                   strerror(errno));
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        if (!report_full(r->report))
+            add_file(r, entry, place, files[i]->d_name);
+        free(files[i]);
+    }
+    free(files);
+}
+
+/* Which keys an entry may not have together, and which one is reported. */
+static void check_keys(struct schema_reader *r, const struct tree_node *entry)
+{
+    static const struct {
+        const char *with, *key, *why;
+    } rules[] = {
+        {"directory", "name", "zones[].name and directory exclude each other; make two entries"},
+        {"directory", "file", "zones[].file goes with name, not with directory; remove it"},
+        {"directory", "primaries",
+         "zones[].primaries goes with name, not with directory; remove it"},
+        {"directory", "allow-notify", "zones[].allow-notify is for secondaries; remove it"},
+        {"file", "primaries",
+         "a zone has a file when this server is its primary, or primaries when it is a secondary; "
+         "remove one"},
+        {"file", "allow-notify", "zones[].allow-notify is for secondaries; remove it"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        const struct tree_node *key = tree_get(entry, rules[i].key);
+        if (key && tree_get(entry, rules[i].with))
+            report_add(r->report, key->line, key->column, "%s", rules[i].why);
+    }
+    const struct tree_node *primaries = tree_get(entry, "primaries");
+    if (primaries && primaries->kind == TREE_LIST && primaries->count == 0)
+        report_add(r->report, primaries->line, primaries->column,
+                   "zones[].primaries is an empty list; name a server to transfer from");
+    if (tree_get(entry, "directory"))
+        return;
+    if (!tree_get(entry, "name"))
+        report_add(r->report, entry->line, entry->column,
+                   "an entry of zones needs a name or a directory; add one");
+    else if (!tree_get(entry, "file") && !tree_get(entry, "primaries"))
+        report_add(r->report, entry->line, entry->column,
+                   "a zone needs a file or primaries; add file if this server is its primary, "
+                   "primaries if it is a secondary");
+}
+
+/* A secondary listens to its primaries unless told otherwise. */
+static void default_allow_notify(struct schema_reader *r, struct config_zone *zone)
+{
+    const struct config_peers *primaries = &zone->primaries;
+    struct config_acl *items = arena_alloc(r->arena, primaries->count * sizeof *items);
+    for (size_t i = 0; items && i < primaries->count; i++) {
+        char host[sizeof primaries->items[i].text];
+        size_t len = strcspn(primaries->items[i].text, "@");
+        memcpy(host, primaries->items[i].text, len);
+        host[len] = '\0';
+        const char *why = value_prefix(host, &items[i]);
+        if (!why)
+            zone->allow_notify.count++;
+    }
+    zone->allow_notify.items = items;
+}
+
+static void read_entry(struct schema_reader *r, const struct tree_node *node)
+{
+    struct zone_entry entry = {.zone.line = node->line};
+    schema_read_map(r, "zones[]", node, &entry);
+    check_keys(r, node);
+    if (tree_get(node, "primaries") && !tree_get(node, "allow-notify"))
+        default_allow_notify(r, &entry.zone);
+    const struct tree_node *place = tree_get(node, "directory");
+    if (entry.zone.wire_len > 0) {
+        add_zone(r, &entry.zone, tree_get(node, "name"));
+    } else if (entry.directory && place) {
+        entry.zone.line = 0;
+        add_directory(r, &entry, place);
+    }
+}
+
+void read_zones(struct schema_reader *r, const struct schema_key *key,
+                const struct tree_node *value, void *to)
+{
+    (void)to;
+    const struct tree_node *at = NULL;
+    while (!report_full(r->report) && (at = readers_next_map(r, key, value, at)))
+        read_entry(r, at);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct schema_zone *x = a, *y = b;
+    size_t least = x->zone.wire_len < y->zone.wire_len ? x->zone.wire_len : y->zone.wire_len;
+    int order = memcmp(x->zone.wire, y->zone.wire, least);
+    return order ? order : (int)x->zone.wire_len - (int)y->zone.wire_len;
+}
+
+static int by_name_and_place(const void *a, const void *b)
+{
+    const struct schema_zone *x = a, *y = b;
+    int order = by_name(a, b);
+    if (order)
+        return order;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    return x->column < y->column ? -1 : x->column > y->column;
+}
+
+static void report_twins(struct schema_reader *r)
+{
+    for (size_t i = 1, first = 0; i < r->zone_count; i++) {
+        const struct schema_zone *a = &r->zones[first], *b = &r->zones[i];
+        char quote[REPORT_QUOTE], path[REPORT_QUOTE];
+        if (by_name(a, b) != 0) {
+            first = i;
+            continue;
+        }
+        report_quote(b->zone.name, strlen(b->zone.name), quote);
+        if (b->zone.line > 0 || !b->zone.file)
+            report_add(r->report, b->line, b->column,
+                       "zone %s is configured twice; the first is at line %u, remove one", quote,
+                       a->line);
+        else
+            report_add(r->report, b->line, b->column,
+                       "zone %s is configured twice, here by the file %s; the first is at line %u, "
+                       "remove one",
+                       quote, report_quote(b->zone.file, strlen(b->zone.file), path), a->line);
+    }
+}
+
+void zones_finish(struct schema_reader *r)
+{
+    if (r->zone_count == 0)
+        return;
+    qsort(r->zones, r->zone_count, sizeof *r->zones, by_name_and_place);
+    report_twins(r);
+    r->config->zones = arena_alloc(r->arena, r->zone_count * sizeof *r->config->zones);
+    if (!r->config->zones)
+        return;
+    r->config->zone_count = r->zone_count;
+    for (size_t i = 0; i < r->zone_count; i++)
+        r->config->zones[i] = r->zones[i].zone;
+}
