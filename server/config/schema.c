@@ -125,8 +125,8 @@ void schema_refuse_kind(struct schema_reader *r, const struct schema_key *key,
     bool empty = value->kind == TREE_TEXT && value->len == 0;
     if (value->kind != TREE_BAD)
         report_add(r->report, value->line, value->column,
-                   "%s takes %s, not %s; write for example %s", schema_path(key, path), key->type,
-                   empty ? "nothing" : tree_kind_name(value), key->example);
+                   "%s: expected %s, found %s; write for example %s", schema_path(key, path),
+                   key->type, empty ? "nothing" : tree_kind_name(value), key->example);
 }
 
 const char *schema_text(struct schema_reader *r, const struct schema_key *key,
