@@ -8,8 +8,8 @@
 
 struct start {
     struct stats *stats;
-    unsigned slot;           /* index of this process in stats->process */
-    int supervisor;          /* channel to the supervisor (backend/contract/message.h) */
+    unsigned slot;  /* index of this process in stats->process */
+    int supervisor; /* channel to the supervisor (backend/contract/message.h) */
     struct config *config;
     const char *config_path;
 };
