@@ -95,11 +95,11 @@ struct zone *zone_table_put(struct zone_table *table, struct zone *zone)
 {
     uint32_t i = find_slot(table, zone->name, zone->name_len, zone->hash);
     struct zone *old = atomic_load_explicit(&table->slot[i], memory_order_relaxed);
-    atomic_store_explicit(&table->slot[i], zone, memory_order_release);
-    if (!old) {
+    if (!old)
         table->count++;
-        table->depths[zone->labels / 64] |= UINT64_C(1) << zone->labels % 64;
-    }
+    atomic_fetch_or_explicit(&table->depths[zone->labels / 64], UINT64_C(1) << zone->labels % 64,
+                             memory_order_relaxed);
+    atomic_store_explicit(&table->slot[i], zone, memory_order_release);
     return old;
 }
 
@@ -115,7 +115,8 @@ struct zone *zone_table_find(const struct zone_table *table, const struct name *
 {
     for (; from <= name->count; from++) {
         unsigned labels = name->count - from;
-        if (!(table->depths[labels / 64] >> labels % 64 & 1))
+        uint64_t depths = atomic_load_explicit(&table->depths[labels / 64], memory_order_relaxed);
+        if (!(depths >> labels % 64 & 1))
             continue;
         size_t skip = name->label[from];
         struct zone *zone = zone_table_get(table, name->wire + skip, name->len - skip, hash[from]);

@@ -22,6 +22,7 @@ struct zone {
     uint64_t version, hash;
     uint8_t name_len, labels;
     uint8_t name[NAME_MAX_LEN];
+    uint32_t generation;   /* the writer's: of the account it came with */
     _Atomic uint32_t pins; /* transfers that still read the image, and one for the table */
     uint32_t transfer_count, notify_count;
     struct msg_acl *allow_transfer, *allow_notify;

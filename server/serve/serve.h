@@ -1,7 +1,8 @@
 /* The serve process: the data plane. Maps images, answers UDP and TCP, sends AXFR.
  *
- * It parses no zone file and writes no file. One main thread talks to the supervisor and the keeper and
- * publishes zones; one worker thread per processor answers. A standby is the same process before GO. */
+ * It parses no zone file and writes no file. One main thread talks to the supervisor and the keeper
+ * and publishes zones; one worker thread per processor answers. A standby is the same process
+ * before GO. */
 #pragma once
 
 #include "server/config/start.h"
@@ -10,12 +11,12 @@
 struct serve_socket {
     int fd;
     unsigned worker;
-    int tcp;                 /* 0 UDP, 1 a listening TCP socket */
+    int tcp; /* 0 UDP, 1 a listening TCP socket */
 };
 
 struct serve_start {
     struct start common;
-    int ring;                /* descriptor of the receive rings (server/serve/ring.h) */
+    int ring; /* descriptor of the receive rings (server/serve/ring.h) */
     unsigned workers;
     struct serve_socket *sockets;
     unsigned socket_count;

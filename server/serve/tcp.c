@@ -1,0 +1,385 @@
+#include "server/serve/tcp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backend/base/clk.h"
+#include "server/dns/wire.h"
+#include "server/serve/drill.h"
+#include "server/serve/peer.h"
+
+enum {
+    LENGTH = 2,
+    IN_SIZE = LENGTH + DNS_MESSAGE_MAX,
+    OUT_SIZE = 2 * (LENGTH + DNS_MESSAGE_MAX),
+    GIVE_BACK = 16384, /* a connection that used more returns its pages */
+    XFR_BURST = 16     /* messages before others get a turn */
+};
+
+struct connection {
+    int fd;                 /* -1 free */
+    uint32_t in, out, sent; /* bytes in the buffers; of out, those already sent */
+    uint32_t most;          /* bytes of the buffers ever used */
+    uint32_t events;        /* what epoll watches for */
+    int64_t active;         /* monotonic ns of the last progress */
+    bool ended, bad;        /* the peer sends no more; it sent what is not a query */
+    struct sockaddr_storage source;
+    struct zone *pinned; /* transfer in progress */
+    struct transfer transfer;
+    struct stats_transfer *row;
+};
+
+struct tcp_pool {
+    struct connection connection[TCP_CONNECTIONS];
+    unsigned char *buffers;
+    unsigned open, next_row;
+};
+
+static unsigned char *in_buffer(struct tcp_pool *pool, unsigned i)
+{
+    return pool->buffers + (size_t)i * (IN_SIZE + OUT_SIZE + 4096);
+}
+
+static unsigned char *out_buffer(struct tcp_pool *pool, unsigned i)
+{
+    return in_buffer(pool, i) + IN_SIZE;
+}
+
+static size_t buffers_size(void)
+{
+    return (size_t)TCP_CONNECTIONS * (IN_SIZE + OUT_SIZE + 4096);
+}
+
+struct tcp_pool *tcp_pool_new(void)
+{
+    void *p = mmap(NULL, sizeof(struct tcp_pool), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    struct tcp_pool *pool = p;
+    p = mmap(NULL, buffers_size(), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        munmap(pool, sizeof *pool);
+        return NULL;
+    }
+    pool->buffers = p;
+    for (unsigned i = 0; i < TCP_CONNECTIONS; i++)
+        pool->connection[i].fd = -1;
+    return pool;
+}
+
+void tcp_pool_free(struct tcp_pool *pool)
+{
+    if (!pool)
+        return;
+    munmap(pool->buffers, buffers_size());
+    munmap(pool, sizeof *pool);
+}
+
+static void publish_open(struct worker *w)
+{
+    atomic_store_explicit(&w->stats->connections, w->tcp->open, memory_order_relaxed);
+}
+
+/* The transfer's row in the shared stats and a note for the event. */
+static void end_transfer(struct worker *w, struct connection *c, enum transfer_state state,
+                         const char *reason)
+{
+    if (!c->pinned)
+        return;
+    struct stats_transfer *row = c->row;
+    stats_row_begin(&row->seq);
+    row->state = (uint8_t)state;
+    row->bytes = c->transfer.bytes;
+    row->records = c->transfer.records;
+    row->messages = c->transfer.messages;
+    row->ended_at = clk_wall_ns();
+    row->ok_at = state == TRANSFER_DONE ? clk_wall() : 0;
+    row->failures = state != TRANSFER_DONE;
+    snprintf(row->reason, sizeof row->reason, "%s", reason);
+    stats_row_end(&row->seq);
+    stats_add(w->stats, state == TRANSFER_DONE ? COUNTER_AXFR_OUT : COUNTER_AXFR_FAILED, 1);
+    struct note note = {.kind = state == TRANSFER_DONE ? NOTE_XFR_DONE : NOTE_XFR_ABORTED,
+                        .row = c->pinned->row,
+                        .serial = image_get_summary(c->transfer.image)->serial,
+                        .bytes = c->transfer.bytes,
+                        .records = c->transfer.records,
+                        .name_len = c->pinned->name_len,
+                        .source = c->source};
+    memcpy(note.name, c->pinned->name, c->pinned->name_len);
+    worker_note(w, &note);
+    zone_unpin(c->pinned);
+    c->pinned = NULL;
+}
+
+static void begin_transfer(struct worker *w, struct connection *c, const struct answer *answer)
+{
+    struct zone *zone = (struct zone *)(uintptr_t)answer->zone;
+    zone_pin(zone);
+    c->pinned = zone;
+    transfer_begin(&c->transfer, zone->image, &answer->query);
+    struct stats *stats = w->shared->stats;
+    unsigned i = w->tcp->next_row++ % STATS_TRANSFERS_OUT;
+    c->row = &stats->transfers_out[w->shared->slot][w->index][i];
+    stats_row_begin(&c->row->seq);
+    c->row->state = TRANSFER_RUNNING;
+    c->row->direction = TRANSFER_OUT;
+    c->row->used = 1;
+    c->row->zone = zone->row;
+    c->row->serial_from = 0;
+    c->row->serial_to = image_get_summary(zone->image)->serial;
+    c->row->attempts = 1;
+    c->row->failures = 0;
+    c->row->bytes = c->row->records = c->row->messages = 0;
+    c->row->started_at = clk_wall_ns();
+    c->row->ended_at = c->row->next_at = c->row->ok_at = 0;
+    serve_peer_text(&c->source, c->row->peer, sizeof c->row->peer);
+    c->row->reason[0] = '\0';
+    stats_row_end(&c->row->seq);
+}
+
+static void close_connection(struct worker *w, unsigned i, enum counter why)
+{
+    struct connection *c = &w->tcp->connection[i];
+    end_transfer(w, c, TRANSFER_FAILED,
+                 why == COUNTER_TCP_TIMEOUT ? "the peer stopped reading"
+                                            : "the peer closed the connection");
+    close(c->fd);
+    c->fd = -1;
+    stats_add(w->stats, why, 1);
+    if (c->most > GIVE_BACK)
+        madvise((void *)(((uintptr_t)in_buffer(w->tcp, i) + 4095) & ~(uintptr_t)4095),
+                IN_SIZE + OUT_SIZE, MADV_DONTNEED);
+    w->tcp->open--;
+    publish_open(w);
+}
+
+static int oldest_idle(const struct tcp_pool *pool)
+{
+    int found = -1;
+    for (int i = 0; i < TCP_CONNECTIONS; i++) {
+        const struct connection *c = &pool->connection[i];
+        if (c->pinned || c->out > c->sent)
+            continue;
+        if (found < 0 || c->active < pool->connection[found].active)
+            found = i;
+    }
+    return found;
+}
+
+static void open_connection(struct worker *w, unsigned i, int fd,
+                            const struct sockaddr_storage *source)
+{
+    struct connection *c = &w->tcp->connection[i];
+    *c = (struct connection){
+        .fd = fd, .active = clk_mono_ns(), .events = EPOLLIN, .source = *source};
+    struct epoll_event e = {.events = EPOLLIN, .data.u32 = WORKER_SOCKETS + i};
+    if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
+        close(fd);
+        c->fd = -1;
+        return;
+    }
+    w->tcp->open++;
+    stats_add(w->stats, COUNTER_TCP_ACCEPTED, 1);
+    publish_open(w);
+}
+
+bool tcp_accept(struct worker *w, int listener)
+{
+    for (int n = 0; n < 64; n++) {
+        struct sockaddr_storage source;
+        socklen_t len = sizeof source;
+        int fd = accept4(listener, (struct sockaddr *)&source, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+        int i = -1;
+        for (int k = 0; k < TCP_CONNECTIONS && i < 0; k++) {
+            if (w->tcp->connection[k].fd < 0)
+                i = k;
+        }
+        if (i < 0 && (i = oldest_idle(w->tcp)) >= 0)
+            close_connection(w, (unsigned)i, COUNTER_TCP_TIMEOUT);
+        if (i < 0) {
+            close(fd);
+            stats_add(w->stats, COUNTER_TCP_REFUSED, 1);
+            continue;
+        }
+        open_connection(w, (unsigned)i, fd, &source);
+    }
+    return true;
+}
+
+static void answer_message(struct worker *w, unsigned i, const unsigned char *query, unsigned len,
+                           const struct zone_table *zones)
+{
+    struct connection *c = &w->tcp->connection[i];
+    unsigned char *out = out_buffer(w->tcp, i) + c->out;
+    stats_add(w->stats,
+              c->source.ss_family == AF_INET ? COUNTER_TCP4_QUERIES : COUNTER_TCP6_QUERIES, 1);
+    stats_add(w->stats, COUNTER_RECEIVE_BYTES, len + LENGTH);
+    if (w->shared->drills)
+        drill_query(query, len);
+    struct answer answer;
+    struct answer_facts facts = {(const struct sockaddr *)&c->source, true};
+    answer_query(&answer, &w->scratch, zones, &w->shared->key, query, len, &facts, out + LENGTH,
+                 DNS_MESSAGE_MAX);
+    worker_count(w->stats, &answer);
+    worker_follow_up(w, &answer, &c->source);
+    if (answer.kind == ANSWER_TRANSFER) {
+        begin_transfer(w, c, &answer);
+    } else if (answer.kind == ANSWER_NONE) {
+        c->bad = true; /* not a query: this stream is not DNS */
+    } else {
+        wire_put16(out, (unsigned)answer.len);
+        c->out += LENGTH + (uint32_t)answer.len;
+    }
+}
+
+static bool has_room(const struct connection *c)
+{
+    return OUT_SIZE - c->out >= LENGTH + DNS_MESSAGE_MAX;
+}
+
+static bool has_query(struct worker *w, unsigned i)
+{
+    const struct connection *c = &w->tcp->connection[i];
+    return !c->bad && c->in >= LENGTH &&
+           c->in >= LENGTH + (unsigned)wire_get16(in_buffer(w->tcp, i));
+}
+
+/* Answers the whole queries in the buffer while there is room for answers. */
+static void answer_buffered(struct worker *w, unsigned i, const struct zone_table *zones)
+{
+    struct connection *c = &w->tcp->connection[i];
+    unsigned char *in = in_buffer(w->tcp, i);
+    uint32_t at = 0;
+    while (!c->pinned && !c->bad && has_room(c) && c->in - at >= LENGTH) {
+        unsigned len = wire_get16(in + at);
+        if (c->in - at < LENGTH + len)
+            break;
+        answer_message(w, i, in + at + LENGTH, len, zones);
+        at += LENGTH + len;
+    }
+    if (at) {
+        memmove(in, in + at, c->in - at);
+        c->in -= at;
+    }
+}
+
+/* Fills the out buffer from the zone that is being transferred. */
+static void stream(struct worker *w, unsigned i)
+{
+    struct connection *c = &w->tcp->connection[i];
+    while (c->pinned && has_room(c)) {
+        unsigned char *out = out_buffer(w->tcp, i) + c->out;
+        size_t len = transfer_next(&c->transfer, &w->scratch.names, out + LENGTH, DNS_MESSAGE_MAX);
+        if (len == 0) {
+            bool failed = c->transfer.failed;
+            end_transfer(w, c, failed ? TRANSFER_FAILED : TRANSFER_DONE,
+                         failed ? "an RRset is larger than a message" : "");
+            c->bad |= failed;
+            break;
+        }
+        wire_put16(out, (unsigned)len);
+        c->out += LENGTH + (uint32_t)len;
+    }
+}
+
+/* Sends what is there; false when the connection is broken. */
+static bool flush(struct worker *w, unsigned i)
+{
+    struct connection *c = &w->tcp->connection[i];
+    unsigned char *out = out_buffer(w->tcp, i);
+    if (c->out > c->most)
+        c->most = c->out;
+    while (c->sent < c->out) {
+        ssize_t n = send(c->fd, out + c->sent, c->out - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN;
+        stats_add(w->stats, COUNTER_SEND_BYTES, (uint64_t)n);
+        c->sent += (uint32_t)n;
+        c->active = clk_mono_ns();
+    }
+    c->out = c->sent = 0;
+    return true;
+}
+
+/* Returns 1 bytes came, 0 none for now, -1 the end. */
+static int fill(struct worker *w, unsigned i)
+{
+    struct connection *c = &w->tcp->connection[i];
+    if (c->in == IN_SIZE)
+        return 0;
+    ssize_t n = recv(c->fd, in_buffer(w->tcp, i) + c->in, IN_SIZE - c->in, MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    if (n == 0)
+        return -1;
+    c->in += (uint32_t)n;
+    if (c->in > c->most)
+        c->most = c->in;
+    c->active = clk_mono_ns();
+    return 1;
+}
+
+static void watch(struct worker *w, unsigned i)
+{
+    struct connection *c = &w->tcp->connection[i];
+    /* Queries are not read while answers cannot be sent: a client that does not read is not served.
+     */
+    uint32_t want = c->sent < c->out || c->pinned || has_query(w, i) ? EPOLLOUT : EPOLLIN;
+    if (want == c->events)
+        return;
+    struct epoll_event e = {.events = want, .data.u32 = WORKER_SOCKETS + i};
+    epoll_ctl(w->epoll, EPOLL_CTL_MOD, c->fd, &e);
+    c->events = want;
+}
+
+void tcp_ready(struct worker *w, unsigned i, uint32_t events, const struct zone_table *zones)
+{
+    struct connection *c = &w->tcp->connection[i];
+    if (c->fd < 0)
+        return;
+    bool ok = !(events & EPOLLERR);
+    if (ok && events & (EPOLLIN | EPOLLHUP) && c->sent == c->out && !c->pinned)
+        c->ended |= fill(w, i) < 0;
+    for (int burst = 0; ok && burst < XFR_BURST; burst++) {
+        answer_buffered(w, i, zones);
+        stream(w, i);
+        ok = flush(w, i);
+        if (c->sent < c->out || (!c->pinned && !has_query(w, i)))
+            break;
+    }
+    bool idle = c->sent == c->out && !c->pinned && !has_query(w, i);
+    if (!ok || ((c->ended || c->bad) && idle))
+        close_connection(w, i, COUNTER_TCP_CLOSED);
+    else
+        watch(w, i);
+}
+
+unsigned tcp_tick(struct worker *w, bool draining)
+{
+    int64_t now = clk_mono_ns();
+    for (unsigned i = 0; i < TCP_CONNECTIONS; i++) {
+        const struct connection *c = &w->tcp->connection[i];
+        if (c->fd < 0)
+            continue;
+        bool busy = c->pinned || c->sent < c->out;
+        int64_t limit = busy ? TCP_STALL_MS : draining ? 1000 : TCP_IDLE_MS;
+        if (now - c->active > limit * CLK_MS)
+            close_connection(w, i, COUNTER_TCP_TIMEOUT);
+    }
+    return w->tcp->open;
+}
+
+unsigned tcp_open(const struct worker *w)
+{
+    return w->tcp->open;
+}

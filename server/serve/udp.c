@@ -1,0 +1,142 @@
+#include "server/serve/udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "backend/base/clk.h"
+#include "server/serve/drill.h"
+
+void udp_attach(struct worker *w)
+{
+    struct ring *ring = w->ring;
+    struct udp_batch *b = w->udp;
+    for (unsigned i = 0; i < RING_SLOTS; i++) {
+        b->receive[i] = (struct iovec){ring->slot[i].query, RING_QUERY};
+        ring->head[i].msg_hdr.msg_name = &ring->slot[i].source;
+        ring->head[i].msg_hdr.msg_iov = &b->receive[i];
+        ring->head[i].msg_hdr.msg_iovlen = 1;
+    }
+    ring_reset(ring, RING_SLOTS, w->control);
+    b->used = 0;
+}
+
+/* The answer leaves from the address the query was sent to: the kernel's own control message is
+ * sent back, cut to what sending takes. */
+static void put_control(struct msghdr *out, const struct msghdr *in, unsigned char *control)
+{
+    const struct cmsghdr *from = in->msg_controllen >= sizeof *from ? CMSG_FIRSTHDR(in) : NULL;
+    if (!from || in->msg_controllen > RING_CONTROL || from->cmsg_len > in->msg_controllen)
+        return;
+    memcpy(control, from, from->cmsg_len);
+    struct cmsghdr *to = (void *)control;
+    if (to->cmsg_level == IPPROTO_IP && to->cmsg_type == IP_PKTINFO) {
+        struct in_pktinfo *info = (void *)CMSG_DATA(to);
+        info->ipi_ifindex = 0;
+    }
+    out->msg_control = control;
+    out->msg_controllen = from->cmsg_len;
+}
+
+static void put_answer(struct udp_batch *b, struct ring *ring, unsigned out, unsigned slot,
+                       size_t len)
+{
+    b->iov[out] = (struct iovec){b->answer[out], len};
+    struct msghdr *h = &b->head[out].msg_hdr;
+    *h = (struct msghdr){.msg_name = &ring->slot[slot].source,
+                         .msg_namelen = ring->head[slot].msg_hdr.msg_namelen,
+                         .msg_iov = &b->iov[out],
+                         .msg_iovlen = 1};
+    if (ring->head[slot].msg_hdr.msg_control)
+        put_control(h, &ring->head[slot].msg_hdr, b->control[out]);
+}
+
+/* Answers one slot into place `out`; returns the length, 0 for no answer. */
+static size_t answer_slot(struct worker *w, unsigned slot, unsigned len,
+                          const struct zone_table *zones, unsigned char *out)
+{
+    struct ring *ring = w->ring;
+    const unsigned char *query = ring->slot[slot].query;
+    const struct sockaddr_storage *source = &ring->slot[slot].source;
+    atomic_store_explicit(&ring->current, slot + 1, memory_order_relaxed);
+    stats_add(w->stats, source->ss_family == AF_INET ? COUNTER_UDP4_QUERIES : COUNTER_UDP6_QUERIES,
+              1);
+    stats_add(w->stats, COUNTER_RECEIVE_BYTES, len);
+    if (atomic_load_explicit(&w->shared->rings->poisoned, memory_order_relaxed) &&
+        ring_is_poison(w->shared->rings, query, len, clk_mono_ns())) {
+        stats_add(w->stats, COUNTER_QUARANTINED, 1);
+        return 0;
+    }
+    if (w->shared->drills)
+        drill_query(query, len);
+    struct answer answer;
+    struct answer_facts facts = {(const struct sockaddr *)source, false};
+    answer_query(&answer, &w->scratch, zones, &w->shared->key, query, len, &facts, out,
+                 ANSWER_UDP_SIZE);
+    worker_count(w->stats, &answer);
+    worker_follow_up(w, &answer, source);
+    return answer.kind == ANSWER_NONE ? 0 : answer.len;
+}
+
+static void send_all(struct worker *w, int fd, unsigned count)
+{
+    struct udp_batch *b = w->udp;
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; i++)
+        bytes += b->iov[i].iov_len;
+    stats_add(w->stats, COUNTER_SEND_BYTES, bytes);
+    for (unsigned done = 0; done < count;) {
+        int n = sendmmsg(fd, b->head + done, count - done, MSG_DONTWAIT);
+        if (n > 0) {
+            done += (unsigned)n;
+        } else if (errno != EINTR) {
+            /* One destination that cannot be reached must not hold back the others. */
+            stats_add(w->stats, COUNTER_SEND_ERRORS, 1);
+            done++;
+        }
+    }
+}
+
+bool udp_serve(struct worker *w, unsigned i, const struct zone_table *zones)
+{
+    struct ring *ring = w->ring;
+    struct udp_batch *b = w->udp;
+    int fd = w->sockets[i].fd;
+    ring_reset(ring, b->used, w->control);
+    atomic_store_explicit(&ring->socket, fd, memory_order_release);
+    int n = recvmmsg(fd, ring->head, RING_SLOTS, MSG_DONTWAIT, NULL);
+    if (n <= 0) {
+        b->used = 0;
+        return false;
+    }
+    b->used = (unsigned)n;
+    unsigned out = 0;
+    for (int slot = 0; slot < n; slot++) {
+        size_t len =
+            answer_slot(w, (unsigned)slot, ring->head[slot].msg_len, zones, b->answer[out]);
+        if (len)
+            put_answer(b, ring, out++, (unsigned)slot, len);
+    }
+    send_all(w, fd, out);
+    atomic_store_explicit(&ring->sent, RING_SLOTS, memory_order_release);
+    return n == RING_SLOTS;
+}
+
+void udp_replay(struct worker *w, unsigned slot, const struct zone_table *zones)
+{
+    unsigned len = ring_left(w->ring, slot);
+    int fd = atomic_load(&w->ring->socket);
+    /* Its pointers are the dead process's: only the length and the slot itself are used. */
+    struct msghdr *in = &w->ring->head[slot].msg_hdr;
+    bool control = in->msg_control && in->msg_controllen <= RING_CONTROL;
+    in->msg_name = &w->ring->slot[slot].source;
+    in->msg_namelen = w->ring->slot[slot].source.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                                      : sizeof(struct sockaddr_in6);
+    in->msg_control = control ? w->ring->slot[slot].control : NULL;
+    size_t n = len ? answer_slot(w, slot, len, zones, w->udp->answer[0]) : 0;
+    if (n) {
+        put_answer(w->udp, w->ring, 0, slot, n);
+        send_all(w, fd, 1);
+    }
+    stats_add(w->stats, COUNTER_REPLAYED, 1);
+}

@@ -1,0 +1,22 @@
+/* UDP: batches from a socket into the ring, answers out (recvmmsg, sendmmsg). */
+#pragma once
+
+#include "server/serve/worker.h"
+
+/* Answers in the making; private memory of the worker. */
+struct udp_batch {
+    struct mmsghdr head[RING_SLOTS];
+    struct iovec iov[RING_SLOTS], receive[RING_SLOTS];
+    unsigned char control[RING_SLOTS][RING_CONTROL];
+    unsigned char answer[RING_SLOTS][ANSWER_UDP_SIZE + 48];
+    unsigned used; /* slots the last batch filled */
+};
+
+/* Points the ring's heads at this process's view of its slots. */
+void udp_attach(struct worker *worker);
+/* Receives one batch from socket `i` of the worker and answers it. Returns whether there may be
+ * more. */
+bool udp_serve(struct worker *worker, unsigned i, const struct zone_table *zones);
+/* Answers the datagram in one slot that a dead process left, and sends it from the ring's socket.
+ */
+void udp_replay(struct worker *worker, unsigned slot, const struct zone_table *zones);
