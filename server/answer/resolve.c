@@ -184,15 +184,15 @@ void resolve(struct resolve *r)
     find(r);
     note_suffixes(r);
     const struct image_node *seen[RESOLVE_CHAIN];
-    for (unsigned step = 0; answer_step(r, step) == FOLLOW; step++) {
+    bool again = false;
+    for (unsigned step = 0; step < RESOLVE_CHAIN && !again; step++) {
+        seen[step] = r->from == 0 ? r->node : NULL;
+        if (answer_step(r, step) != FOLLOW)
+            break;
         find(r);
         /* A name met again would only repeat what is in the answer already. */
-        bool loop = step + 1 == RESOLVE_CHAIN;
-        for (unsigned i = 0; i < step && !loop; i++)
-            loop = r->from == 0 && seen[i] == r->node;
-        if (loop)
-            break;
-        seen[step] = r->from == 0 ? r->node : NULL;
+        for (unsigned i = 0; i <= step; i++)
+            again |= r->from == 0 && seen[i] == r->node;
     }
     for (unsigned i = 0; i < r->proofs && !r->answer->truncated; i++)
         resolve_authority(r, r->proof[i], TYPE_NSEC, UINT32_MAX);

@@ -1,0 +1,305 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+
+#include "server/answer/answer.h"
+#include "server/answer/transfer.h"
+#include "server/dns/wire.h"
+#include "tests/unit/zone_text.h"
+
+static const char zone_text[] =
+    "example. 3600 IN SOA ns.example. host.example. 7 3600 600 86400 300\n"
+    "example. 3600 IN NS ns.example.\n"
+    "example. 3600 IN NS NS.Other.\n"
+    "example. 3600 IN MX 10 mail.example.\n"
+    "ns.example. 3600 IN A 192.0.2.1\n"
+    "ns.example. 3600 IN AAAA 2001:db8::1\n"
+    "mail.example. 60 IN A 192.0.2.2\n"
+    "www.example. 60 IN CNAME web.example.\n"
+    "web.example. 60 IN A 192.0.2.3\n"
+    "gone.example. 60 IN CNAME nothing.example.\n"
+    "out.example. 60 IN CNAME elsewhere.test.\n"
+    "loop1.example. 60 IN CNAME loop2.example.\n"
+    "loop2.example. 60 IN CNAME loop1.example.\n"
+    "*.wild.example. 60 IN A 192.0.2.4\n"
+    "*.wild.example. 60 IN TXT \"any\"\n"
+    "real.wild.example. 60 IN TXT \"real\"\n"
+    "a.b.deep.example. 60 IN A 192.0.2.5\n"
+    "*.alias.example. 60 IN CNAME web.example.\n"
+    "sub.example. 3600 IN NS ns.sub.example.\n"
+    "sub.example. 3600 IN NS ns.example.\n"
+    "sub.example. 3600 IN DS 1 8 2 "
+    "0000000000000000000000000000000000000000000000000000000000000000\n"
+    "ns.sub.example. 3600 IN A 192.0.2.6\n"
+    "old.example. 60 IN DNAME new.example.\n"
+    "x.new.example. 60 IN A 192.0.2.7\n"
+    "_sip._udp.example. 60 IN SRV 1 2 5060 web.example.\n";
+
+struct fixture {
+    struct zone_table *zones;
+    struct hash_key key;
+    struct answer_scratch scratch;
+    struct zone *zone;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->key = hash_key_from(zone_text_key);
+    f->zones = zone_table_new(1);
+    struct msg_zone m = {.name_len = 9, .name = "\7example", .flags = ZONE_HAS_IMAGE};
+    m.transfer_count = 1;
+    m.allow_transfer[0] = (struct msg_acl){AF_INET, 8, {127}};
+    f->zone = zone_new(&m, zone_text_image("example.", zone_text), &f->key);
+    zone_table_put(f->zones, f->zone);
+    *state = f;
+    return f->zone && f->zone->image ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    zone_unpin(f->zone);
+    zone_table_free(f->zones);
+    free(f);
+    return 0;
+}
+
+static size_t make_query(uint8_t *q, const char *name, uint16_t type, int edns)
+{
+    memset(q, 0, 12);
+    q[0] = 0xab, q[1] = 0xcd, q[2] = 1, q[5] = 1;
+    ldns_rdf *rdf = ldns_dname_new_frm_str(name);
+    size_t n = 12;
+    memcpy(q + n, ldns_rdf_data(rdf), ldns_rdf_size(rdf));
+    n += ldns_rdf_size(rdf);
+    ldns_rdf_deep_free(rdf);
+    wire_put16(q + n, type);
+    wire_put16(q + n + 2, 1);
+    n += 4;
+    if (edns) {
+        q[11] = 1;
+        static const uint8_t opt[] = {0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0};
+        memcpy(q + n, opt, sizeof opt);
+        n += sizeof opt;
+    }
+    return n;
+}
+
+static void ask(struct fixture *f, struct answer *a, uint8_t *out, const uint8_t *q, size_t len,
+                bool tcp)
+{
+    struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct answer_facts facts = {(struct sockaddr *)&source, tcp};
+    answer_query(a, &f->scratch, f->zones, &f->key, q, len, &facts, out, tcp ? 65535 : 1232);
+}
+
+static int compare_words(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_words(char *text)
+{
+    char *copy = strdup(text), *words[64];
+    size_t n = 0;
+    for (char *save = NULL, *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        words[n++] = w;
+    qsort(words, n, sizeof *words, compare_words);
+    *text = '\0';
+    for (size_t i = 0; i < n; i++)
+        strcat(strcat(text, i ? " " : ""), words[i]);
+    free(copy);
+}
+
+/* A section as sorted words OWNER/TYPE, as its order means nothing. */
+static void section_text(ldns_rr_list *list, char *to, size_t cap)
+{
+    *to = '\0';
+    for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
+        ldns_rr *rr = ldns_rr_list_rr(list, i);
+        char *owner = ldns_rdf2str(ldns_rr_owner(rr)),
+             *type = ldns_rr_type2str(ldns_rr_get_type(rr));
+        size_t n = strlen(to);
+        snprintf(to + n, cap - n, "%s%s/%s", n ? " " : "", owner, type);
+        free(owner);
+        free(type);
+    }
+    sort_words(to);
+}
+
+static void check_section(ldns_rr_list *list, const char *want)
+{
+    char text[4096], sorted[4096];
+    section_text(list, text, sizeof text);
+    snprintf(sorted, sizeof sorted, "%s", want);
+    sort_words(sorted);
+    assert_string_equal(text, sorted);
+}
+
+struct row {
+    const char *name;
+    uint16_t type;
+    int rcode, aa;
+    const char *answer, *authority, *additional;
+    const char *rule;
+};
+
+static const struct row rows[] = {
+    {"ns.example.", TYPE_A, 0, 1, "ns.example./A", "", "", "exact match"},
+    {"NS.eXample.", TYPE_A, 0, 1, "NS.eXample./A", "", "", "case is kept"},
+    {"example.", TYPE_MX, 0, 1, "example./MX", "", "mail.example./A", "RFC 1035 3.3.9"},
+    {"ns.example.", TYPE_TXT, 0, 1, "", "example./SOA", "", "NODATA"},
+    {"none.example.", TYPE_A, 3, 1, "", "example./SOA", "", "NXDOMAIN"},
+    {"b.deep.example.", TYPE_A, 0, 1, "", "example./SOA", "", "empty non-terminal"},
+    {"x.deep.example.", TYPE_A, 3, 1, "", "example./SOA", "", "below an empty non-terminal"},
+    {"www.example.", TYPE_A, 0, 1, "www.example./CNAME web.example./A", "", "", "CNAME"},
+    {"www.example.", TYPE_CNAME, 0, 1, "www.example./CNAME", "", "", "CNAME asked for"},
+    {"gone.example.", TYPE_A, 3, 1, "gone.example./CNAME", "example./SOA", "", "RFC 6604"},
+    {"out.example.", TYPE_A, 0, 1, "out.example./CNAME", "", "", "target elsewhere"},
+    {"loop1.example.", TYPE_A, 0, 1, "loop1.example./CNAME loop2.example./CNAME", "", "", "loop"},
+    {"q.wild.example.", TYPE_A, 0, 1, "q.wild.example./A", "", "", "wildcard"},
+    {"q.r.wild.example.", TYPE_A, 0, 1, "q.r.wild.example./A", "", "", "wildcard, two labels"},
+    {"q.wild.example.", TYPE_MX, 0, 1, "", "example./SOA", "", "wildcard NODATA"},
+    {"real.wild.example.", TYPE_A, 0, 1, "", "example./SOA", "", "a name hides the wildcard"},
+    {"q.real.wild.example.", TYPE_A, 3, 1, "", "example./SOA", "", "RFC 4592 closest encloser"},
+    {"*.wild.example.", TYPE_A, 0, 1, "*.wild.example./A", "", "", "the wildcard itself"},
+    {"q.alias.example.", TYPE_A, 0, 1, "q.alias.example./CNAME web.example./A", "", "",
+     "wildcard CNAME"},
+    {"sub.example.", TYPE_A, 0, 0, "", "sub.example./NS sub.example./NS",
+     "ns.example./A ns.example./AAAA ns.sub.example./A", "referral"},
+    {"x.y.sub.example.", TYPE_A, 0, 0, "", "sub.example./NS sub.example./NS",
+     "ns.example./A ns.example./AAAA ns.sub.example./A", "referral below"},
+    {"ns.sub.example.", TYPE_A, 0, 0, "", "sub.example./NS sub.example./NS",
+     "ns.example./A ns.example./AAAA ns.sub.example./A", "glue is not an answer"},
+    {"sub.example.", TYPE_DS, 0, 1, "sub.example./DS", "", "", "DS at the parent"},
+    {"x.old.example.", TYPE_A, 0, 1, "old.example./DNAME x.new.example./A x.old.example./CNAME", "",
+     "", "DNAME"},
+    {"old.example.", TYPE_DNAME, 0, 1, "old.example./DNAME", "", "", "a DNAME's own name"},
+    {"_sip._udp.example.", TYPE_SRV, 0, 1, "_sip._udp.example./SRV", "", "web.example./A", "SRV"},
+    {"other.test.", TYPE_A, 5, 0, "", "", "", "outside"},
+    {".", TYPE_NS, 5, 0, "", "", "", "the root is not ours"},
+};
+
+static void test_rows(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int edns = 0; edns < 2; edns++) {
+            uint8_t q[512], out[65535];
+            struct answer a;
+            size_t len = make_query(q, rows[i].name, rows[i].type, edns);
+            ask(f, &a, out, q, len, false);
+            print_message("%s: %s\n", rows[i].rule, rows[i].name);
+            assert_int_equal(a.kind, ANSWER_REPLY);
+            ldns_pkt *pkt = NULL;
+            assert_int_equal(ldns_wire2pkt(&pkt, out, a.len), LDNS_STATUS_OK);
+            assert_int_equal(ldns_pkt_get_rcode(pkt), rows[i].rcode);
+            assert_int_equal(ldns_pkt_aa(pkt), rows[i].aa);
+            assert_int_equal(ldns_pkt_edns(pkt), edns);
+            check_section(ldns_pkt_answer(pkt), rows[i].answer);
+            check_section(ldns_pkt_authority(pkt), rows[i].authority);
+            check_section(ldns_pkt_additional(pkt), rows[i].additional);
+            assert_memory_equal(out + 12, q + 12, a.query.question_end - 12u);
+            ldns_pkt_free(pkt);
+        }
+    }
+}
+
+static void test_negative_ttl(void **state)
+{
+    uint8_t q[512], out[1232];
+    struct answer a;
+    ask(*state, &a, out, q, make_query(q, "none.example.", TYPE_A, 0), false);
+    ldns_pkt *pkt = NULL;
+    assert_int_equal(ldns_wire2pkt(&pkt, out, a.len), LDNS_STATUS_OK);
+    assert_int_equal(ldns_rr_ttl(ldns_rr_list_rr(ldns_pkt_authority(pkt), 0)), 300);
+    ldns_pkt_free(pkt);
+}
+
+/* Cut at every byte, and with every single bit flipped: an answer or silence, never more. */
+static void test_damaged_queries(void **state)
+{
+    uint8_t q[512], out[65535];
+    struct answer a;
+    size_t len = make_query(q, "x.old.example.", TYPE_A, 1);
+    for (size_t n = 0; n < len; n++) {
+        ask(*state, &a, out, q, n, false);
+        assert_int_equal(a.kind, n < 12 ? ANSWER_NONE : ANSWER_REPLY);
+        if (n >= 12)
+            assert_int_equal(a.rcode, RCODE_FORMERR);
+    }
+    for (size_t bit = 0; bit < len * 8; bit++) {
+        uint8_t bad[512];
+        memcpy(bad, q, len);
+        bad[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ask(*state, &a, out, bad, len, false);
+        assert_true(a.kind == ANSWER_NONE || a.len >= 12);
+        assert_true(a.len <= 1232);
+    }
+}
+
+struct header_row {
+    uint8_t bytes[12];
+    int kind;
+    unsigned rcode;
+    const char *rule;
+};
+
+static void test_headers(void **state)
+{
+    static const struct header_row headers[] = {
+        {{0, 1, 0x80, 0, 0, 1}, ANSWER_NONE, 0, "QR set"},
+        {{0, 1, 0x10, 0, 0, 1}, ANSWER_REPLY, RCODE_NOTIMP, "opcode STATUS"},
+        {{0, 1, 0x28, 0, 0, 1}, ANSWER_REPLY, RCODE_NOTIMP, "opcode UPDATE"},
+        {{0, 1, 0, 0, 0, 0}, ANSWER_REPLY, RCODE_FORMERR, "no question"},
+        {{0, 1, 0, 0, 0, 2}, ANSWER_REPLY, RCODE_FORMERR, "RFC 9619"},
+        {{0, 1, 0, 0, 0, 1, 0, 1}, ANSWER_REPLY, RCODE_FORMERR, "an answer that is not there"},
+    };
+    uint8_t q[512], out[1232];
+    size_t len = make_query(q, "example.", TYPE_SOA, 0);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        struct answer a;
+        memcpy(q, headers[i].bytes, 12);
+        ask(*state, &a, out, q, len, false);
+        print_message("%s\n", headers[i].rule);
+        assert_int_equal(a.kind, headers[i].kind);
+        if (a.kind == ANSWER_REPLY)
+            assert_int_equal(a.rcode, headers[i].rcode);
+    }
+}
+
+static void test_transfer(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t q[512], out[65535];
+    struct answer a;
+    size_t len = make_query(q, "example.", TYPE_AXFR, 0);
+    ask(f, &a, out, q, len, false);
+    assert_int_equal(a.rcode, RCODE_FORMERR);
+    ask(f, &a, out, q, len, true);
+    assert_int_equal(a.kind, ANSWER_TRANSFER);
+    struct transfer t;
+    transfer_begin(&t, f->zone->image, &a.query);
+    size_t records = 0, n;
+    while ((n = transfer_next(&t, &f->scratch.names, out, sizeof out))) {
+        ldns_pkt *pkt = NULL;
+        assert_int_equal(ldns_wire2pkt(&pkt, out, n), LDNS_STATUS_OK);
+        records += ldns_pkt_ancount(pkt);
+        ldns_pkt_free(pkt);
+    }
+    assert_false(t.failed);
+    assert_int_equal(records, image_get_summary(f->zone->image)->records + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_negative_ttl),
+        cmocka_unit_test(test_headers),  cmocka_unit_test(test_damaged_queries),
+        cmocka_unit_test(test_transfer),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,168 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "server/dns/wire.h"
+#include "tests/unit/zone_text.h"
+
+#define SOA "example. 3600 IN SOA ns.example. host.example. 7 3600 600 86400 300\n"
+#define NS  "example. 3600 IN NS ns.example.\n"
+
+static void test_findings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int err;
+        const char *finding;
+    } rows[] = {
+        {SOA NS, 0, ""},
+        {NS, ERR_ZONE, "error: example. has no SOA record\n"},
+        {SOA, ERR_ZONE, "error: example. has no NS record\n"},
+        {SOA SOA NS, 0, ""},
+        {SOA "example. 3600 IN SOA a. b. 8 1 1 1 1\n" NS, ERR_ZONE,
+         "error: example. has several SOA records; one is needed\n"},
+        {SOA NS "a.example. 1 IN CNAME b.\na.example. 1 IN A 192.0.2.1\n", ERR_ZONE,
+         "error: a.example. has a CNAME record and other records\n"},
+        {SOA NS "a.example. 1 IN CNAME b.\na.example. 1 IN CNAME c.\n", ERR_ZONE,
+         "error: a.example. has several CNAME records\n"},
+        {SOA NS "a.example. 1 IN A 192.0.2.1\na.example. 2 IN A 192.0.2.2\n", 0,
+         "warning: a.example. has records of one type with different TTLs; the first one's is "
+         "used\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf findings = {0};
+        int fd;
+        assert_int_equal(zone_text_build("example.", rows[i].text, &fd, &findings), rows[i].err);
+        assert_string_equal(findings.data ? findings.data : "", rows[i].finding);
+        close(fd);
+        buf_fini(&findings);
+    }
+}
+
+static void test_canonical_order(void **state)
+{
+    (void)state;
+    /* RFC 4034 section 6.1. */
+    static const char *const names[] = {
+        "example.",         "a.example.",      "yljkjljk.a.example.",
+        "Z.a.example.",     "zABC.a.EXAMPLE.", "z.example.",
+        "\\001.z.example.", "*.z.example.",    "\\200.z.example."};
+    char text[4096] = SOA NS;
+    for (size_t i = 9; i-- > 1;)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s 1 IN A 192.0.2.1\n",
+                 names[i]);
+    struct image *image = zone_text_image("example.", text);
+    assert_non_null(image);
+    assert_int_equal(image_verify(image), 0);
+    size_t i = 0;
+    for (const struct image_node *n = node_next(image, NULL); n; n = node_next(image, n)) {
+        if (!(n->flags & NODE_EXISTS))
+            continue;
+        uint8_t wire[NAME_MAX_LEN];
+        size_t len = node_name(image, n, wire);
+        ldns_rdf *want = ldns_dname_new_frm_str(names[i++]);
+        assert_true(name_equal(wire, len, ldns_rdf_data(want), ldns_rdf_size(want)));
+        ldns_rdf_deep_free(want);
+    }
+    assert_int_equal(i, 9);
+    image_close(image);
+}
+
+/* Every record that went in is found again, for a zone large enough to fill hash chains. */
+static void test_many_names(void **state)
+{
+    (void)state;
+    enum { COUNT = 20000 };
+    uint8_t origin[] = "\7example";
+    struct image_builder *b = image_builder_new(origin, 9);
+    uint8_t soa[] = "\2ns\7example\0\4host\7example\0\0\0\0\7\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1";
+    assert_int_equal(image_builder_add(b, origin, 9, TYPE_SOA, 1, soa, sizeof soa - 1), 0);
+    assert_int_equal(image_builder_add(b, origin, 9, TYPE_NS, 1, soa, 12), 0);
+    uint8_t wire[64];
+    for (unsigned i = 0; i < COUNT; i++) {
+        int n = snprintf((char *)wire + 1, 40, "h%u", i * 7919u);
+        wire[0] = (uint8_t)n;
+        memcpy(wire + 1 + n, origin, 9);
+        assert_int_equal(image_builder_add(b, wire, (size_t)n + 10, TYPE_A, 1, (uint8_t *)&i, 4),
+                         0);
+    }
+    int fd = memfd_create("zone", 0);
+    struct image_summary summary;
+    struct buf findings = {0};
+    assert_int_equal(image_builder_finish(b, zone_text_key, NULL, fd, &summary, &findings), 0);
+    image_builder_free(b);
+    struct image *image;
+    assert_int_equal(image_open(fd, 0, summary.bytes, zone_text_key, true, &image), 0);
+    assert_int_equal(image_verify(image), 0);
+    struct hash_key key = hash_key_from(zone_text_key);
+    for (unsigned i = 0; i < COUNT; i++) {
+        int n = snprintf((char *)wire + 1, 40, "h%u", i * 7919u);
+        wire[0] = (uint8_t)n;
+        memcpy(wire + 1 + n, origin, 9);
+        struct name name;
+        uint64_t hash[NAME_MAX_LABELS + 1];
+        assert_true(name_read(&name, wire, (size_t)n + 10));
+        name_hash(&name, &key, hash);
+        const struct image_node *node = node_find(image, &name, 0, hash);
+        assert_non_null(node);
+        struct image_record record;
+        record_read(type_find(TYPE_A), rrset_records(node_rrset(node, TYPE_A)), &record);
+        assert_memory_equal(record.data, &i, 4);
+    }
+    image_close(image);
+    close(fd);
+    buf_fini(&findings);
+}
+
+/* A damaged image is refused: by the checksum, and, were that right, by the walk; never a crash. */
+static void test_damage(void **state)
+{
+    (void)state;
+    int fd;
+    struct buf findings = {0};
+    assert_int_equal(
+        zone_text_build("example.",
+                        SOA NS "ns.example. 1 IN A 192.0.2.1\nb.example. 1 IN MX 1 ns.example.\n",
+                        &fd, &findings),
+        0);
+    buf_fini(&findings);
+    size_t size = (size_t)lseek(fd, 0, SEEK_END);
+    uint8_t *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct image_header *h = (void *)bytes;
+    unsigned refused = 0;
+    for (size_t i = 0; i < size * 8; i++) {
+        struct image *image = NULL;
+        bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+        assert_int_not_equal(image_open(fd, 0, size, zone_text_key, true, &image), 0);
+        uint64_t checksum = h->checksum;
+        h->checksum = image_checksum(bytes, size);
+        if (!image_open(fd, 0, size, zone_text_key, true, &image)) {
+            refused += image_verify(image) != 0;
+            image_close(image);
+        }
+        h->checksum = checksum;
+        bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    assert_true(refused > 100);
+    munmap(bytes, size);
+    for (size_t cut = 0; cut < size; cut += 7) {
+        struct image *image = NULL;
+        assert_int_equal(ftruncate(fd, (off_t)cut), 0);
+        assert_int_not_equal(image_open(fd, 0, size, zone_text_key, true, &image), 0);
+        assert_int_not_equal(image_open(fd, 0, cut, zone_text_key, true, &image), 0);
+    }
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_canonical_order),
+        cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_damage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
