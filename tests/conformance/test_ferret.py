@@ -5,9 +5,8 @@ Each test has a zone of 2 to 5 records and the recorded answers of four servers;
 agree on is right. All zones are loaded at once: the origin of test N gets the label tN appended. TTLs
 are not compared, nor the authority section where both answers hold records (so were they recorded).
 
-DNAME is a rule of its own that this version lacks: KNOWN_GAP is how many tests with a DNAME in the
-zone differ. It may only shrink; a difference without a DNAME fails. ZONEDECK_OURS=bind|nsd|knot puts
-another server in our place.
+14 tests have no majority and are only counted. ZONEDECK_OURS=bind|nsd|knot puts another server in our
+place: NSD and Knot pass, BIND differs in 20 %.
 """
 
 import collections
@@ -21,7 +20,6 @@ from zdtest.data import ferret, scratch
 from zdtest.runner import case, check, main
 from zdtest.servers import Bind, Knot, Nsd, Zonedeckd, primary
 
-KNOWN_GAP = 0
 TESTS = 3169
 
 
@@ -33,7 +31,6 @@ class Test:
         label = f"t{self.number}."
         records = [line.split(None, 4) for line in path.read_text().splitlines() if line.strip()]
         self.origin = records[0][0] + label
-        self.dname = any(record[3] == "DNAME" for record in records)
         self.file = folder / f"{self.number}.zone"
         self.file.write_text("".join(relabel(record, label) + "\n" for record in records))
         recorded = json.loads(
@@ -119,7 +116,7 @@ def show(test, message):
 
 @case
 def the_majority_is_right():
-    classes, examples, gap, undecided, equal = collections.Counter(), {}, 0, 0, 0
+    classes, examples, undecided, equal = collections.Counter(), {}, 0, 0
     answers = client.udp_pipeline(SERVER.address, SERVER.port, [t.query() for t in tests])
     for test, raw in zip(tests, answers):
         message = dns.Message(raw)
@@ -128,19 +125,14 @@ def the_majority_is_right():
             undecided += 1
         elif not found:
             equal += 1
-        elif test.dname:
-            gap += 1
         else:
             key = f"{test.tag} {test.type}: {', '.join(found)}"
             classes[key] += 1
             examples.setdefault(key, show(test, message))
     for key, count in classes.most_common():
         print(f"  {count:6} {key}\n{examples[key]}")
-    print(f"  {equal} equal, {sum(classes.values())} differ, known gap {gap} (DNAME in the zone), "
-          f"{undecided} without a majority")
+    print(f"  {equal} equal, {sum(classes.values())} differ, {undecided} without a majority")
     check(not classes, "answers differ from the majority's")
-    check(gap <= KNOWN_GAP, f"the known gap has grown: {gap} > {KNOWN_GAP}")
-    check(gap == KNOWN_GAP, f"the known gap has shrunk: set KNOWN_GAP to {gap}")
 
 
 @case
