@@ -1,11 +1,14 @@
 """Test programs: functions marked @case run in order; any that raises fails the program.
 
 Nothing here sleeps for a fixed time: wait_until polls a condition against a deadline. The deadlines
-are stretched by ZONEDECK_PATIENCE (a factor) for sanitizer builds and slow machines.
+are stretched for sanitizer builds, or by ZONEDECK_PATIENCE (a factor) on slow machines.
 """
 
+import functools
 import os
+import pathlib
 import random
+import re
 import sys
 import time
 import traceback
@@ -23,7 +26,22 @@ class Skip(Exception):
 
 
 def patience(seconds):
-    return seconds * float(os.environ.get("ZONEDECK_PATIENCE", "1"))
+    """A deadline on this machine, with this build."""
+    return seconds * _patience()
+
+
+@functools.lru_cache
+def _patience():
+    if "ZONEDECK_PATIENCE" in os.environ:
+        return float(os.environ["ZONEDECK_PATIENCE"])
+    return 5.0 if sanitized() else 1.0
+
+
+@functools.lru_cache
+def sanitized():
+    """Whether the programs under test were built with a sanitizer."""
+    cache = pathlib.Path(os.environ.get("ZD_BIN", "."), "..", "CMakeCache.txt")
+    return cache.is_file() and bool(re.search(r"^ZD_SANITIZE:\w+=.", cache.read_text(), re.M))
 
 
 def seed():
