@@ -152,9 +152,10 @@ static int read_all(int fd, struct buf *text)
             continue;
         if (n < 0)
             return ERR_SYSTEM;
+        text->len += (size_t)n;
+        text->data[text->len] = '\0';
         if (n == 0)
             return ERR_OK;
-        text->len += (size_t)n;
         if (text->len > FILE_MAX) {
             errno = EFBIG;
             return ERR_SYSTEM;

@@ -15,13 +15,23 @@
 
 static const char doc_path[] = SOURCE_DIR "/docs/configuration.md";
 
-static char *read_doc(void)
+static char *read_file(const char *path)
 {
     struct buf text = {0}, errors = {0};
-    if (config_read(doc_path, &text, &errors) != 0)
+    if (config_read(path, &text, &errors) != 0)
         fail_msg("%s", errors.data);
     buf_fini(&errors);
     return buf_take(&text);
+}
+
+static struct config *parse(const char *path, const char *text, size_t len)
+{
+    struct buf errors = {0};
+    struct config *config = config_parse(path, text, len, &errors);
+    if (!config)
+        fail_msg("%s", errors.data);
+    buf_fini(&errors);
+    return config;
 }
 
 static void write_section(struct buf *out, const char *in)
@@ -51,7 +61,7 @@ static void test_keys(void **state)
         if (k == schema_keys || strcmp(k->in, k[-1].in) != 0)
             write_section(&want, k->in);
     }
-    char *doc = read_doc(), *from = strstr(doc, begin), *to = strstr(doc, end);
+    char *doc = read_file(doc_path), *from = strstr(doc, begin), *to = strstr(doc, end);
     assert_non_null(from);
     assert_non_null(to);
     from += strlen(begin);
@@ -84,22 +94,43 @@ static void test_examples(void **state)
 {
     (void)state;
     unsigned found = 0;
-    char *doc = read_doc();
+    char *doc = read_file(doc_path);
     for (char *at = strstr(doc, "```yaml\n"); at; at = strstr(at, "```yaml\n")) {
-        struct buf errors = {0};
         at += strlen("```yaml\n");
         char *end = strstr(at, "```");
         assert_non_null(end);
-        struct config *config = config_parse("example", at, (size_t)(end - at), &errors);
-        if (!config)
-            fail_msg("%s", errors.data);
-        config_free(config);
-        buf_fini(&errors);
+        config_free(parse("example", at, (size_t)(end - at)));
         at = end + 3;
         found++;
     }
     assert_true(found > 0);
     free(doc);
+}
+
+/* The configurations of examples/, with how many zones each has. */
+static void test_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        size_t zones;
+    } files[] = {
+        {SOURCE_DIR "/examples/zonedeck.yaml", 2},
+        {SOURCE_DIR "/examples/demo/secondary.yaml", 3},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *text = read_file(files[i].path);
+        struct config *config = parse(files[i].path, text, strlen(text));
+        assert_int_equal(config->zone_count, files[i].zones);
+        config_free(config);
+        free(text);
+    }
+    /* The demo puts the primary's configuration beside the zones. */
+    char *text = read_file(SOURCE_DIR "/examples/demo/primary.yaml");
+    struct config *config = parse(SOURCE_DIR "/examples/primary.yaml", text, strlen(text));
+    assert_int_equal(config->zone_count, 5);
+    config_free(config);
+    free(text);
 }
 
 int main(void)
@@ -108,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
