@@ -31,7 +31,7 @@ struct zone {
 struct zone_table {
     uint32_t slots; /* a power of two */
     uint32_t count;
-    uint64_t depths[2]; /* bit n: there is a zone of n labels */
+    _Atomic uint64_t depths[2]; /* bit n: there is a zone of n labels */
     _Atomic(struct zone *) slot[];
 };
 

@@ -119,6 +119,22 @@ static bool ancestors_fit(const struct walk *w, const struct image_node *node)
     return len <= NAME_MAX_LEN && labels <= NAME_MAX_LABELS && ref == image->header->root;
 }
 
+/* What the flags promise is there: a delegation has NS, a DNAME owner its one DNAME, and `above` is
+ * such an ancestor. */
+static bool flags_fit(const struct walk *w, const struct image_node *node)
+{
+    const struct image_rrset *dname = node_rrset(node, TYPE_DNAME);
+    if ((node->flags & NODE_CUT && !node_rrset(node, TYPE_NS)) ||
+        (node->flags & NODE_DNAME && !dname))
+        return false;
+    if (!node->above)
+        return true;
+    const struct image_node *up = node;
+    while (up && node_ref(w->image, up) != node->above)
+        up = node_parent(w->image, up);
+    return up && up != node && up->flags & (NODE_CUT | NODE_DNAME);
+}
+
 static bool is_below_apex(const struct image *image, uint32_t ref)
 {
     while (ref && ref != image->header->apex)
@@ -147,7 +163,7 @@ static bool nodes_fit(const struct walk *w)
     if (!ref_fits(w, h->root) || !ref_fits(w, h->apex) || node_at(image, h->root)->parent)
         return false;
     for (const struct image_node *n = node_next(image, NULL); n; n = node_next(image, n)) {
-        if (!ancestors_fit(w, n) || (n->above && !ref_fits(w, n->above)) || !rrsets_fit(w, n))
+        if (!ancestors_fit(w, n) || !rrsets_fit(w, n) || !flags_fit(w, n))
             return false;
     }
     return true;

@@ -1,0 +1,66 @@
+/* Any bytes as an image file: refused, or walked and asked without harm. */
+#include "server/answer/answer.h"
+#include "server/answer/transfer.h"
+#include "server/dns/wire.h"
+#include "tests/unit/zone_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void ask(const struct zone_table *zones, const struct hash_key *key)
+{
+    static struct answer_scratch scratch;
+    static uint8_t out[DNS_MESSAGE_MAX];
+    static const char *const names[] = {"\1z", "\1a\1z", "\1x\1w\1z", "\1x\1s\1z", "\1n\1z"};
+    struct sockaddr source = {.sa_family = AF_UNSPEC};
+    struct answer_facts facts = {&source, true};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        uint8_t q[64] = {[5] = 1};
+        size_t n = strlen(names[i]) + 1;
+        memcpy(q + DNS_HEADER, names[i], n);
+        wire_put16(q + DNS_HEADER + n, i == 2 ? TYPE_ANY : TYPE_NS);
+        wire_put16(q + DNS_HEADER + n + 2, CLASS_IN);
+        struct answer a;
+        answer_query(&a, &scratch, zones, key, q, DNS_HEADER + n + 4, &facts, out, sizeof out);
+        if (i == 0 && a.zone) {
+            struct transfer t;
+            transfer_begin(&t, a.zone->image, &a.query);
+            for (int k = 0; k < 100 && transfer_next(&t, &scratch.names, out, sizeof out); k++)
+                ;
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int fd = -1;
+    if (fd < 0)
+        fd = memfd_create("fuzz", 0);
+    uint8_t *copy = malloc(size ? size : 1);
+    memcpy(copy, data, size);
+    struct image_header *h = (void *)copy;
+    if (size >= sizeof *h) { /* the checksum would keep the fuzzer out */
+        h->size = size;
+        h->checksum = image_checksum(copy, size);
+    }
+    struct image *image = NULL;
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, copy, size, 0) == (ssize_t)size &&
+        !image_open(fd, 0, size, zone_text_key, true, &image)) {
+        struct hash_key key = hash_key_from(zone_text_key);
+        struct msg_zone m = {.name_len = 3, .name = "\1z", .flags = ZONE_HAS_IMAGE};
+        struct zone_table *zones = zone_table_new(1);
+        size_t len;
+        const uint8_t *origin = image_get_origin(image, &len);
+        bool ours = name_equal(origin, len, m.name, m.name_len);
+        struct zone *zone = ours && !image_verify(image) ? zone_new(&m, image, &key) : NULL;
+        if (zone) {
+            zone_table_put(zones, zone);
+            ask(zones, &key);
+            zone_unpin(zone);
+        } else {
+            image_close(image);
+        }
+        zone_table_free(zones);
+    }
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,62 @@
+/* Any bytes as a query, over UDP and TCP, against a zone with every kind of name. */
+#include <netinet/in.h>
+
+#include "server/answer/answer.h"
+#include "server/dns/wire.h"
+#include "tests/unit/zone_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char zone_text[] =
+    "z. 3600 IN SOA ns.z. host.z. 7 3600 600 86400 300\n"
+    "z. 3600 IN NS ns.z.\n"
+    "z. 3600 IN NSEC a.z. NS SOA RRSIG NSEC\n"
+    "z. 3600 IN RRSIG SOA 8 1 3600 20300101000000 20200101000000 1 z. AAAA\n"
+    "z. 3600 IN MX 1 ns.z.\n"
+    "a.z. 1 IN CNAME b.z.\n"
+    "a.z. 1 IN NSEC *.w.z. CNAME\n"
+    "b.z. 1 IN CNAME a.z.\n"
+    "*.w.z. 1 IN CNAME x.d.z.\n"
+    "*.w.z. 1 IN NSEC z. CNAME\n"
+    "d.z. 1 IN DNAME w.z.\n"
+    "ns.z. 1 IN A 192.0.2.1\n"
+    "s.z. 1 IN NS ns.s.z.\n"
+    "ns.s.z. 1 IN AAAA 2001:db8::1\n"
+    "t.z. 1 IN TXT \"text\"\n"
+    "v.z. 1 IN SRV 1 2 3 ns.z.\n";
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct zone_table *zones;
+    static struct answer_scratch scratch;
+    static uint8_t out[DNS_MESSAGE_MAX];
+    struct hash_key key = hash_key_from(zone_text_key);
+    if (!zones) {
+        struct msg_zone m = {
+            .name_len = 3, .name = "\1z", .flags = ZONE_HAS_IMAGE | ZONE_IS_SECONDARY};
+        m.transfer_count = m.notify_count = 1;
+        m.allow_transfer[0] = m.allow_notify[0] = (struct msg_acl){AF_INET, 0, {0}};
+        zones = zone_table_new(1);
+        zone_table_put(zones, zone_new(&m, zone_text_image("z.", zone_text), &key));
+    }
+    struct sockaddr_in source = {.sin_family = AF_INET};
+    for (int tcp = 0; tcp < 2; tcp++) {
+        struct answer_facts facts = {(struct sockaddr *)&source, tcp};
+        struct answer a;
+        size_t cap = tcp ? sizeof out : ANSWER_UDP_SIZE;
+        answer_query(&a, &scratch, zones, &key, data, size, &facts, out, cap);
+        if (a.kind == ANSWER_NONE || a.kind == ANSWER_TRANSFER)
+            continue;
+        /* What we send is a response that another parser of ours reads. */
+        struct query echo;
+        if (a.len < DNS_HEADER || a.len > cap || !(out[2] & 0x80) ||
+            query_parse(&echo, out, a.len) != QUERY_DROP)
+            abort();
+        ldns_pkt *pkt = NULL;
+        ldns_status status = ldns_wire2pkt(&pkt, out, a.len);
+        if (status != LDNS_STATUS_OK && a.query.has_question)
+            abort();
+        ldns_pkt_free(pkt);
+    }
+    return 0;
+}
