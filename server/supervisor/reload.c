@@ -1,0 +1,310 @@
+#include "server/supervisor/reload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backend/base/clk.h"
+#include "backend/base/err.h"
+#include "backend/base/log.h"
+#include "backend/contract/actions.h"
+#include "server/supervisor/actions.h"
+#include "server/supervisor/children.h"
+#include "server/supervisor/restart.h"
+
+struct config *reload_read(const char *path, struct buf *text, struct buf *errors)
+{
+    struct config *config = NULL;
+    if (config_read(path, text, errors) == ERR_OK)
+        config = config_parse(path, text->data ? text->data : "", text->len, errors);
+    return config;
+}
+
+int reload_make_fd(const struct buf *text)
+{
+    int fd = memfd_create("zonedeck-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -1;
+    size_t done = 0;
+    while (done < text->len) {
+        ssize_t n = write(fd, text->data + done, text->len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+    if (done < text->len || fcntl(fd, F_ADD_SEALS, seals) < 0) {
+        int kept = errno;
+        close(fd);
+        errno = kept;
+        return -1;
+    }
+    return fd;
+}
+
+static void tell_bind(void *arg, bool tcp, int error, const char *subject, const char *text)
+{
+    struct supervisor *sup = arg;
+    stats_event(sup->stats, STATS_SUPERVISOR, tcp ? EVENT_TCP_BIND : EVENT_UDP_BIND, error, subject,
+                "%s", text);
+}
+
+struct listeners_report reload_report(struct supervisor *sup)
+{
+    return (struct listeners_report){tell_bind, sup};
+}
+
+/* What a configuration may not change while the server runs. "" nothing. */
+static void refuse_changes(const struct supervisor *sup, const struct config *next, char *why,
+                           size_t size)
+{
+    const struct config *now = sup->config;
+    const char *user_now = now->user ? now->user : "", *user_next = next->user ? next->user : "";
+    *why = '\0';
+    if (strcmp(now->state, next->state))
+        snprintf(why, size, "server.state cannot change while the server runs: stop and start it");
+    else if (*sup->identity.name && strcmp(user_now, user_next))
+        snprintf(why, size, "server.user cannot change while the server runs: stop and start it");
+}
+
+struct bind_check {
+    struct supervisor *sup;
+    bool refused; /* an address that is new could not be bound */
+    char text[MSG_TEXT_MAX];
+};
+
+static bool is_configured(const struct config *config, const char *text)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        if (!strcmp(config->listen[i].text, text))
+            return true;
+    }
+    return false;
+}
+
+static void check_bind(void *arg, bool tcp, int error, const char *subject, const char *text)
+{
+    struct bind_check *check = arg;
+    tell_bind(check->sup, tcp, error, subject, text);
+    /* An address that was in use before is tried again and does not stop anything else. */
+    if (!is_configured(check->sup->config, subject) && !check->refused) {
+        check->refused = true;
+        snprintf(check->text, sizeof check->text, "%s: %s", subject, text);
+    }
+}
+
+static struct listeners *open_dns(struct supervisor *sup, const struct config *next, char *why,
+                                  size_t size)
+{
+    struct bind_check check = {.sup = sup};
+    const struct listeners_report report = {check_bind, &check};
+    struct listeners *set = listeners_open_dns(next, sup->dns, &report);
+    if (set && !check.refused && set->count > 0)
+        return set;
+    snprintf(why, size, "%s",
+             !set            ? "out of memory"
+             : check.refused ? check.text
+                             : "no address of server.listen could be bound");
+    listeners_close(set, sup->dns);
+    return NULL;
+}
+
+static void finish(struct supervisor *sup)
+{
+    struct reload *r = &sup->reload;
+    if (!r->busy || r->wait_keeper || r->wait_restart)
+        return;
+    if (r->status == ERR_OK)
+        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_CONFIG_DONE, 0, "", "%s", r->text);
+    struct reload done = *r;
+    *r = (struct reload){.again = done.again};
+    actions_reply(sup, &done.request, done.status, "%s", done.text);
+    struct child *endpoint = &sup->child[STATS_ENDPOINT];
+    if (done.endpoint_restart)
+        child_stop(sup, endpoint, 5 * CLK_SECOND);
+}
+
+static void add_text(struct reload *r, const char *text)
+{
+    size_t len = strlen(r->text);
+    snprintf(r->text + len, sizeof r->text - len, "%s%s", len ? "; " : "", text);
+}
+
+static void tell_keeper(struct supervisor *sup, uint64_t generation)
+{
+    struct child *keeper = children_find(sup, ROLE_KEEPER);
+    struct msg_action message = {.id = RELOAD_ID(generation), .action = ACTION_SERVICE_RELOAD};
+    if (keeper &&
+        child_send(sup, keeper, MSG_CONFIG, &message, sizeof message, &sup->config_fd, 1) == ERR_OK)
+        sup->reload.wait_keeper = true;
+    else
+        add_text(&sup->reload, "the keeper is being restarted and will read it");
+}
+
+static void change_endpoint(struct supervisor *sup, const char *old_token)
+{
+    const struct listeners_report report = {tell_bind, sup};
+    struct listeners *http =
+        listeners_open_endpoint(sup->config, sup->http, &sup->identity, &report);
+    if (!http)
+        return;
+    bool same = listeners_same(http, sup->http);
+    listeners_close(sup->http, http);
+    sup->http = http;
+    bool same_token = !strcmp(old_token, sup->config->token_file);
+    if (!same_token) {
+        struct buf problem = {0};
+        if (statedir_token(sup->config->token_file, &sup->identity, &problem) != ERR_OK)
+            stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STATE_DIR, errno,
+                        sup->config->token_file, "%s", problem.data ? problem.data : "");
+        buf_fini(&problem);
+    }
+    sup->reload.endpoint_restart = !same || !same_token;
+}
+
+/* From here on the new configuration is the running one. Takes all of it. */
+static void commit(struct supervisor *sup, struct config *next, int fd, struct listeners *dns)
+{
+    struct config *old = sup->config;
+    close(sup->config_fd);
+    sup->config = next;
+    sup->config_fd = fd;
+    uint64_t generation = atomic_fetch_add(&sup->stats->config_generation, 1) + 1;
+    atomic_store(&sup->stats->config_at, clk_wall());
+    atomic_store(&sup->stats->memory_limit, next->memory_limit);
+    change_endpoint(sup, old->token_file);
+    tell_keeper(sup, generation);
+    if (listeners_same(dns, sup->dns)) {
+        listeners_close(dns, sup->dns);
+    } else if (restart_begin(sup, NULL, true, dns) == ERR_OK) {
+        sup->reload.wait_restart = true;
+    } else {
+        listeners_close(dns, sup->dns);
+        sup->reload.status = ERR_MISSING;
+        add_text(&sup->reload,
+                 "no process serves, so the addresses stay as they were; reload again");
+    }
+    config_free(old);
+}
+
+static void log_errors(const struct buf *errors)
+{
+    for (const char *p = errors->data ? errors->data : ""; *p;) {
+        size_t len = strcspn(p, "\n");
+        log_line(LOG_ERROR, "%.*s", (int)len, p);
+        p += len + (p[len] == '\n');
+    }
+}
+
+/* Prepares everything that can fail; "" in `why` when nothing did. */
+static void prepare(struct supervisor *sup, char *why, size_t size)
+{
+    struct buf text = {0}, errors = {0};
+    struct config *next = reload_read(sup->config_path, &text, &errors);
+    struct listeners *dns = NULL;
+    int fd = -1;
+    if (!next) {
+        log_errors(&errors);
+        size_t lines = 0;
+        for (const char *p = errors.data; p && *p; p++)
+            lines += *p == '\n';
+        size_t first = errors.data ? strcspn(errors.data, "\n") : 0;
+        snprintf(why, size, "%.*s", (int)first, errors.data ? errors.data : "");
+        if (lines > 1) {
+            size_t len = strlen(why);
+            snprintf(why + len, size - len, " (and %zu more)", lines - 1);
+        }
+        goto out;
+    }
+    refuse_changes(sup, next, why, size);
+    if (*why)
+        goto out;
+    fd = reload_make_fd(&text);
+    if (fd < 0) {
+        snprintf(why, size, "cannot keep its text: %s", strerror(errno));
+        goto out;
+    }
+    dns = open_dns(sup, next, why, size);
+    if (!dns)
+        goto out;
+    commit(sup, next, fd, dns);
+    next = NULL;
+    fd = -1;
+out:
+    config_free(next);
+    if (fd >= 0)
+        close(fd);
+    buf_fini(&text);
+    buf_fini(&errors);
+}
+
+void reload_begin(struct supervisor *sup, const struct request *request)
+{
+    struct reload *r = &sup->reload;
+    if (sup->stop.phase != STOP_NONE)
+        return;
+    if (r->busy || sup->restart.phase != RESTART_IDLE) {
+        if (request->from_endpoint)
+            actions_reply(sup, request, ERR_EXISTS, "a reload or restart is running");
+        else
+            r->again = true;
+        return;
+    }
+    *r = (struct reload){.busy = true, .request = *request};
+    char why[MSG_TEXT_MAX] = "";
+    prepare(sup, why, sizeof why);
+    if (*why) {
+        r->status = ERR_CONFIG;
+        snprintf(r->text, sizeof r->text, "%s", why);
+        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_CONFIG, 0, sup->config_path, "%s", why);
+    }
+    finish(sup);
+}
+
+void reload_keeper_done(struct supervisor *sup, const struct msg_result *result)
+{
+    struct reload *r = &sup->reload;
+    if (!r->wait_keeper)
+        return;
+    r->wait_keeper = false;
+    if (r->status == ERR_OK)
+        r->status = result->status;
+    add_text(r, result->text);
+    finish(sup);
+}
+
+void reload_keeper_gone(struct supervisor *sup)
+{
+    struct reload *r = &sup->reload;
+    if (!r->wait_keeper)
+        return;
+    r->wait_keeper = false;
+    r->status = ERR_CLOSED;
+    add_text(r, "the keeper ended meanwhile; its successor reads the new configuration");
+    finish(sup);
+}
+
+void reload_restarted(struct supervisor *sup, int status, const char *text)
+{
+    struct reload *r = &sup->reload;
+    r->wait_restart = false;
+    if (status != ERR_OK)
+        r->status = status;
+    add_text(r, text);
+    finish(sup);
+}
+
+void reload_step(struct supervisor *sup)
+{
+    static const struct request by_signal = {0};
+    if (!sup->reload.again || sup->reload.busy || sup->restart.phase != RESTART_IDLE)
+        return;
+    sup->reload.again = false;
+    reload_begin(sup, &by_signal);
+}

@@ -1,0 +1,21 @@
+/* A new configuration: checked whole, then made the running one, or nothing changes. */
+#pragma once
+
+#include "server/supervisor/state.h"
+
+/* The id of MSG_CONFIG of a generation, apart from the endpoint's. */
+#define RELOAD_ID(generation) (UINT64_C(0xC0F1000000000000) + (generation))
+
+/* Reads the file and checks it. NULL and the errors, a line each. */
+struct config *reload_read(const char *path, struct buf *text, struct buf *errors);
+/* A sealed memory file with the text, for the children. -1 and errno. */
+int reload_make_fd(const struct buf *text);
+/* A request (`action` NULL: SIGHUP). */
+void reload_begin(struct supervisor *sup, const struct request *request);
+void reload_keeper_done(struct supervisor *sup, const struct msg_result *result);
+void reload_keeper_gone(struct supervisor *sup);
+void reload_restarted(struct supervisor *sup, int status, const char *text);
+/* Begins what was asked for while another one ran. */
+void reload_step(struct supervisor *sup);
+/* Reports addresses that cannot be used as events. */
+struct listeners_report reload_report(struct supervisor *sup);

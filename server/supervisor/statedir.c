@@ -1,0 +1,250 @@
+#include "server/supervisor/statedir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/base/err.h"
+#include "backend/base/rnd.h"
+
+enum { KEY_SIZE = 16, TOKEN_BYTES = 32 };
+
+int statedir_make(const char *path, unsigned mode, bool own, const struct identity *id)
+{
+    char part[PATH_MAX];
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
+        errno = ENAMETOOLONG;
+        return ERR_SYSTEM;
+    }
+    for (char *p = part + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+            return ERR_SYSTEM;
+        *p = '/';
+    }
+    if (mkdir(part, mode) < 0) {
+        struct stat st;
+        if (errno != EEXIST || stat(part, &st) < 0)
+            return ERR_SYSTEM;
+        errno = ENOTDIR;
+        return S_ISDIR(st.st_mode) ? ERR_OK : ERR_SYSTEM;
+    }
+    if (own && id->change && lchown(part, id->uid, id->gid) < 0)
+        return ERR_SYSTEM;
+    return ERR_OK;
+}
+
+static int write_all(int fd, const void *data, size_t len)
+{
+    const char *p = data;
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ERR_SYSTEM;
+        p += n;
+        len -= (size_t)n;
+    }
+    return ERR_OK;
+}
+
+static int sync_parent(const char *path)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int len = slash && slash != path ? (int)(slash - path) : 1;
+    snprintf(parent, sizeof parent, "%.*s", len, slash ? path : ".");
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return ERR_SYSTEM;
+    int err = fsync(fd) < 0 ? ERR_SYSTEM : ERR_OK;
+    close(fd);
+    return err;
+}
+
+/* Writes a private file whole or not at all. */
+static int replace_file(const char *path, const void *data, size_t len)
+{
+    char temporary[PATH_MAX];
+    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary) {
+        errno = ENAMETOOLONG;
+        return ERR_SYSTEM;
+    }
+    unlink(temporary);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ERR_SYSTEM;
+    int err = write_all(fd, data, len);
+    if (err == ERR_OK && fsync(fd) < 0)
+        err = ERR_SYSTEM;
+    int kept = errno;
+    close(fd);
+    errno = kept;
+    if (err == ERR_OK && rename(temporary, path) == 0)
+        return sync_parent(path);
+    kept = errno;
+    unlink(temporary);
+    errno = kept;
+    return ERR_SYSTEM;
+}
+
+static int probe(const char *path)
+{
+    char file[PATH_MAX];
+    if (snprintf(file, sizeof file, "%s/.probe", path) >= (int)sizeof file) {
+        errno = ENAMETOOLONG;
+        return ERR_SYSTEM;
+    }
+    int err = replace_file(file, "zonedeck\n", 9);
+    if (err == ERR_OK)
+        unlink(file);
+    return err;
+}
+
+static int take_lock(struct statedir *dir, struct buf *problem)
+{
+    char file[PATH_MAX], pid[32] = "";
+    snprintf(file, sizeof file, "%s/lock", dir->path);
+    int fd = open(file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ERR_SYSTEM;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        bool taken = errno == EWOULDBLOCK;
+        ssize_t n = taken ? read(fd, pid, sizeof pid - 1) : 0;
+        close(fd);
+        if (!taken)
+            return ERR_SYSTEM;
+        pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+        buf_printf(
+            problem,
+            "%s: another zonedeckd (pid %s) uses this state directory; stop it, or give this "
+            "server another server.state",
+            dir->path, *pid ? pid : "unknown");
+        return ERR_EXISTS;
+    }
+    int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) < 0 || write_all(fd, pid, (size_t)n) != ERR_OK) {
+        int kept = errno;
+        close(fd);
+        errno = kept;
+        return ERR_SYSTEM;
+    }
+    dir->lock = fd;
+    return ERR_OK;
+}
+
+static const char *state_cure(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+        return "give it to that user, mode 0700";
+    case ENOSPC:
+    case EDQUOT:
+        return "free space on that file system";
+    case EROFS:
+        return "mount that file system writable";
+    case ENOTDIR:
+        return "set server.state to a directory";
+    default:
+        return "correct server.state";
+    }
+}
+
+int statedir_open(struct statedir *dir, const char *path, const struct identity *id,
+                  struct buf *problem)
+{
+    *dir = (struct statedir){.path = path, .lock = -1};
+    int err = statedir_make(path, 0700, true, id);
+    if (err == ERR_OK)
+        err = identity_assume(id);
+    if (err == ERR_OK) {
+        /* The lock first: a second server must not find a full disk but the first server. */
+        err = take_lock(dir, problem);
+        if (err == ERR_OK)
+            err = probe(path);
+        identity_resume(id);
+    }
+    if (err == ERR_SYSTEM) {
+        int error = errno;
+        buf_printf(problem, "%s: not usable%s%s: %s; %s", path, *id->name ? " for user " : "",
+                   id->name, strerror(error), state_cure(error));
+        errno = error;
+    }
+    dir->usable = err == ERR_OK;
+    return err;
+}
+
+void statedir_close(struct statedir *dir)
+{
+    if (dir->lock >= 0)
+        close(dir->lock);
+    dir->lock = -1;
+}
+
+static int read_key(const char *file, uint8_t key[16])
+{
+    int fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? ERR_MISSING : ERR_SYSTEM;
+    uint8_t bytes[KEY_SIZE + 1];
+    ssize_t n = read(fd, bytes, sizeof bytes);
+    close(fd);
+    if (n != KEY_SIZE)
+        return ERR_FORMAT;
+    memcpy(key, bytes, KEY_SIZE);
+    return ERR_OK;
+}
+
+int statedir_hash_key(const struct statedir *dir, const struct identity *id, uint8_t key[16],
+                      struct buf *problem)
+{
+    char file[PATH_MAX];
+    rnd_fill(key, KEY_SIZE);
+    if (!dir->usable)
+        return ERR_OK;
+    snprintf(file, sizeof file, "%s/hash.key", dir->path);
+    if (identity_assume(id) != ERR_OK)
+        return ERR_SYSTEM;
+    int err = read_key(file, key);
+    if (err == ERR_FORMAT)
+        buf_printf(problem, "%s: damaged; a new key was made and every zone is compiled again",
+                   file);
+    int written = err == ERR_OK ? ERR_OK : replace_file(file, key, KEY_SIZE);
+    identity_resume(id);
+    if (written != ERR_OK)
+        buf_printf(problem, "%s%s: %s; zones are compiled again after a restart",
+                   problem->len ? "; " : "", file, strerror(errno));
+    return problem->len ? ERR_SYSTEM : ERR_OK;
+}
+
+int statedir_token(const char *path, const struct identity *id, struct buf *problem)
+{
+    uint8_t random[TOKEN_BYTES];
+    char text[2 * TOKEN_BYTES + 2];
+    struct stat st;
+    if (identity_assume(id) != ERR_OK)
+        return ERR_SYSTEM;
+    int err = ERR_OK;
+    if (lstat(path, &st) < 0) {
+        rnd_fill(random, sizeof random);
+        for (size_t i = 0; i < sizeof random; i++)
+            snprintf(text + 2 * i, 3, "%02x", random[i]);
+        text[2 * TOKEN_BYTES] = '\n';
+        err = replace_file(path, text, 2 * TOKEN_BYTES + 1);
+    }
+    identity_resume(id);
+    if (err != ERR_OK)
+        buf_printf(problem, "%s: %s; actions over TCP are refused without it", path,
+                   strerror(errno));
+    return err;
+}
