@@ -24,10 +24,18 @@ static void what_is_written_is_read(void **state)
 {
     (void)state;
     struct inherit_socket sockets[] = {{10, 0, false}, {11, 0, true}, {12, 63, false}};
-    struct inherit in = {.role = ROLE_SERVE, .slot = 3, .stats = 4, .channel = 5, .config = 6,
-                         .ring = 7, .workers = 64, .operator_uid = 4294967294u,
-                         .config_path = "/etc/a b=c,d.yaml", .token_file = "/var/lib/zonedeck/token",
-                         .sockets = sockets, .socket_count = 3};
+    struct inherit in = {.role = ROLE_SERVE,
+                         .slot = 3,
+                         .stats = 4,
+                         .channel = 5,
+                         .config = 6,
+                         .ring = 7,
+                         .workers = 64,
+                         .operator_uid = 4294967294u,
+                         .config_path = "/etc/a b=c,d.yaml",
+                         .token_file = "/var/lib/zonedeck/token",
+                         .sockets = sockets,
+                         .socket_count = 3};
     struct inherit_args args;
     struct inherit out;
     assert_int_equal(inherit_write(&in, "/usr/sbin/zonedeckd", &args), ERR_OK);
@@ -99,7 +107,8 @@ static void other_arguments_are_refused(void **state)
         {"--role", "serve", "stats=3", "channel=4", "config=5", "sockets=1:0:udp,"},
         {"--role", "serve", "stats=3", "channel=4", "config=5", "sockets=1:-2:udp"},
         {"--role", "serve", "stats=3", "channel=4", "config=5", "sockets=1:0:udpx"},
-        {"--role", "serve", "stats=3", "channel=4", "config=5", "sockets=1:0:udp", "sockets=2:0:udp"},
+        {"--role", "serve", "stats=3", "channel=4", "config=5", "sockets=1:0:udp",
+         "sockets=2:0:udp"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *argv[9] = {NULL};
