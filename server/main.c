@@ -17,6 +17,7 @@
 #include "server/config/config.h"
 #include "server/endpoint/endpoint.h"
 #include "server/keeper/keeper.h"
+#include "server/serve/ring.h"
 #include "server/serve/serve.h"
 #include "server/supervisor/inherit.h"
 #include "server/supervisor/supervisor.h"
@@ -170,7 +171,7 @@ static int check_config(const char *path)
 
 static int run_supervisor(const char *path)
 {
-    int ring = memfd_create("zonedeck-ring", MFD_CLOEXEC);
+    int ring = rings_create();
     if (ring < 0) {
         fprintf(stderr, "zonedeckd: cannot make the receive rings: %s\n", strerror(errno));
         return EXIT_FAILED;
