@@ -1,0 +1,40 @@
+/* Cuts zone text into entries (RFC 1035 section 5.1): the words of one record or directive, over as
+ * many lines as its parentheses span, without comments, each with its place.
+ *
+ * A word is kept as it was written, escapes included, but for the quotes around a quoted one. Reads
+ * the file as a stream and holds one entry at a time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "backend/base/buf.h"
+
+enum { LINES_WORDS_MAX = 70000, LINES_ENTRY_MAX = 1 << 20 };
+
+struct word {
+    size_t at, len;        /* in text; a NUL follows it */
+    unsigned line, column; /* from 1 */
+    bool quoted;           /* it was in quotes as a whole */
+};
+
+struct lines {
+    FILE *file;
+    struct buf text;
+    struct word *words;
+    size_t count, room;
+    bool blank_first;      /* the entry's line starts with a blank: no owner is given */
+    unsigned line, column; /* of the next character */
+    unsigned error_line, error_column;
+    const char *reason; /* after an error */
+};
+
+/* Reads from `file`, which stays the caller's. */
+void lines_init(struct lines *l, FILE *file);
+void lines_fini(struct lines *l);
+/* The next entry that has a word. Returns 1, 0 at the end, ERR_FORMAT (reason and place are set,
+ * and the next call goes on at the next line), ERR_LIMIT, ERR_MEMORY, ERR_SYSTEM. */
+int lines_next(struct lines *l);
+/* The text of a word of the current entry. */
+const char *lines_word(const struct lines *l, size_t i);

@@ -1,0 +1,287 @@
+#include "server/keeper/zonetext.h"
+
+#include <arpa/inet.h>
+#include <ldns/ldns.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "backend/base/err.h"
+#include "server/dns/name_text.h"
+#include "server/keeper/lines.h"
+#include "server/keeper/zonerdata.h"
+
+enum { TTL_MAX = 0x7fffffff, TYPE_SOA = 6 };
+
+struct reader {
+    struct lines lines;
+    struct zonerdata rdata;
+    const struct zonetext_sink *sink;
+    uint8_t origin[255], owner[255];
+    size_t origin_len, owner_len; /* owner_len 0: none yet */
+    uint32_t default_ttl, last_ttl;
+    bool has_default, has_last;
+    unsigned problems;
+    char reason[200];
+};
+
+/* Tells a problem at a word of the current entry. Returns ERR_FORMAT: the entry is done with. */
+static int __attribute__((format(printf, 3, 4)))
+fault(struct reader *r, size_t word, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(r->reason, sizeof r->reason, format, ap);
+    va_end(ap);
+    const struct word *w = &r->lines.words[word < r->lines.count ? word : r->lines.count - 1];
+    r->sink->problem(r->sink->ctx, w->line, w->column, r->reason);
+    r->problems++;
+    return ERR_FORMAT;
+}
+
+static uint64_t unit_seconds(char unit)
+{
+    static const struct {
+        char unit;
+        uint32_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if ((unit | 0x20) == units[i].unit)
+            return units[i].seconds;
+    }
+    return 0;
+}
+
+int zonetext_parse_ttl(const char *text, uint32_t *ttl)
+{
+    uint64_t sum = 0;
+    if (!*text)
+        return ERR_FORMAT;
+    while (*text) {
+        uint64_t n = 0;
+        const char *start = text;
+        for (; *text >= '0' && *text <= '9'; text++)
+            n = n > TTL_MAX ? n : n * 10 + (uint64_t)(*text - '0');
+        uint64_t scale = *text ? unit_seconds(*text) : 1;
+        if (text == start || !scale)
+            return ERR_FORMAT;
+        sum += n * scale;
+        if (sum > TTL_MAX)
+            return ERR_LIMIT;
+        text += *text != '\0';
+    }
+    *ttl = (uint32_t)sum;
+    return ERR_OK;
+}
+
+static int set_ttl(struct reader *r)
+{
+    if (r->lines.count != 2)
+        return fault(r, 0, "$TTL takes one time");
+    int err = zonetext_parse_ttl(lines_word(&r->lines, 1), &r->default_ttl);
+    if (err)
+        return fault(r, 1, err == ERR_LIMIT ? "TTL '%.40s' is above 2147483647" : "bad TTL '%.40s'",
+                     lines_word(&r->lines, 1));
+    r->has_default = true;
+    return ERR_OK;
+}
+
+static int set_origin(struct reader *r)
+{
+    if (r->lines.count != 2)
+        return fault(r, 0, "$ORIGIN takes one name");
+    uint8_t wire[255];
+    size_t len;
+    const char *text = lines_word(&r->lines, 1);
+    int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
+    if (err)
+        return fault(r, 1, "bad name '%.60s': %s", text, name_text_reason(err));
+    memcpy(r->origin, wire, len);
+    r->origin_len = len;
+    return ERR_OK;
+}
+
+static int directive(struct reader *r)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct reader *r);
+    } known[] = {
+        {"$TTL", set_ttl}, {"$ORIGIN", set_origin}, {"$INCLUDE", NULL}, {"$GENERATE", NULL}};
+    const char *name = lines_word(&r->lines, 0);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcasecmp(name, known[i].name))
+            continue;
+        if (known[i].run)
+            return known[i].run(r);
+        return fault(r, 0, "%s is not supported; write the records into this file", known[i].name);
+    }
+    return fault(r, 0, "unknown directive '%.40s'", name);
+}
+
+static int read_owner(struct reader *r)
+{
+    uint8_t wire[255];
+    size_t len;
+    const char *text = lines_word(&r->lines, 0);
+    int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
+    if (err) {
+        r->owner_len = 0;
+        return fault(r, 0, "bad owner name '%.60s': %s", text, name_text_reason(err));
+    }
+    memcpy(r->owner, wire, len);
+    r->owner_len = len;
+    return ERR_OK;
+}
+
+struct head {
+    uint32_t ttl;
+    bool has_ttl, has_class;
+    uint16_t type;
+    size_t rdata; /* first word of it */
+};
+
+/* ANY is left out: it is a type here, and a forbidden one. */
+static bool is_class(const char *text)
+{
+    return !strcasecmp(text, "IN") || !strcasecmp(text, "CH") || !strcasecmp(text, "HS") ||
+           !strncasecmp(text, "CLASS", 5);
+}
+
+/* [TTL] [class] type or [class] [TTL] type, from word `i` on. */
+static int read_head(struct reader *r, size_t i, struct head *h)
+{
+    const struct lines *l = &r->lines;
+    for (; i < l->count; i++) {
+        const char *text = lines_word(l, i);
+        int ttl_err = h->has_ttl ? ERR_FORMAT : zonetext_parse_ttl(text, &h->ttl);
+        if (ttl_err == ERR_LIMIT)
+            return fault(r, i, "TTL '%.40s' is above 2147483647", text);
+        if (!ttl_err) {
+            h->has_ttl = true;
+            continue;
+        }
+        if (h->has_class || !is_class(text))
+            break;
+        if (strcasecmp(text, "IN") && strcasecmp(text, "CLASS1"))
+            return fault(r, i, "class %.20s is not served; only IN is", text);
+        h->has_class = true;
+    }
+    if (i >= l->count)
+        return fault(r, l->count - 1, "a type and data are missing");
+    h->type = (uint16_t)ldns_get_rr_type_by_name(lines_word(l, i));
+    if (!h->type && strcasecmp(lines_word(l, i), "TYPE0"))
+        return fault(r, i, "unknown type '%.40s'", lines_word(l, i));
+    if (h->type == 0 || h->type == 41 || (h->type >= 128 && h->type <= 255))
+        return fault(r, i, "type %.40s cannot be in a zone", lines_word(l, i));
+    h->rdata = i + 1;
+    return ERR_OK;
+}
+
+/* RFC 2308 section 4, else RFC 1035 section 5.1, else what BIND does: the SOA's minimum. */
+static int choose_ttl(struct reader *r, struct head *h)
+{
+    if (!h->has_ttl && r->has_default) {
+        h->ttl = r->default_ttl;
+    } else if (!h->has_ttl && r->has_last) {
+        h->ttl = r->last_ttl;
+    } else if (!h->has_ttl && h->type == TYPE_SOA && r->rdata.len >= 4) {
+        uint32_t minimum;
+        memcpy(&minimum, r->rdata.data + r->rdata.len - 4, sizeof minimum);
+        h->ttl = ntohl(minimum) > TTL_MAX ? TTL_MAX : ntohl(minimum);
+    } else if (!h->has_ttl) {
+        return fault(r, 0, "no TTL: give one here, or $TTL before");
+    }
+    r->last_ttl = h->ttl;
+    r->has_last = true;
+    return ERR_OK;
+}
+
+static int read_record(struct reader *r)
+{
+    struct lines *l = &r->lines;
+    struct head h = {0};
+    int err = l->blank_first ? ERR_OK : read_owner(r);
+    if (!err && !r->owner_len)
+        err = fault(r, 0, "the first record has no owner name");
+    if (!err)
+        err = read_head(r, l->blank_first ? 0 : 1, &h);
+    if (err)
+        return err;
+    r->rdata.origin = r->origin;
+    r->rdata.origin_len = r->origin_len;
+    err = zonerdata_read(&r->rdata, l, h.rdata, h.type);
+    if (err == ERR_FORMAT)
+        return fault(r, r->rdata.word, "%s", r->rdata.reason);
+    if (err || (err = choose_ttl(r, &h)))
+        return err;
+    struct zonetext_record record = {.owner = r->owner,
+                                     .owner_len = r->owner_len,
+                                     .rdata = r->rdata.data,
+                                     .rdata_len = r->rdata.len,
+                                     .ttl = h.ttl,
+                                     .type = h.type,
+                                     .line = l->words[0].line,
+                                     .column = l->words[0].column};
+    const char *reason = NULL;
+    err = r->sink->record(r->sink->ctx, &record, &reason);
+    if (err && err != ERR_MEMORY)
+        return fault(r, 0, "%s", reason ? reason : err_text(err));
+    return err;
+}
+
+static int entry(struct reader *r)
+{
+    if (!r->lines.blank_first && !r->lines.words[0].quoted && *lines_word(&r->lines, 0) == '$')
+        return directive(r);
+    return read_record(r);
+}
+
+static void skip_byte_order_mark(FILE *file)
+{
+    static const int mark[] = {0xef, 0xbb, 0xbf};
+    for (int i = 0; i < 3; i++) {
+        int c = getc(file);
+        if (c == mark[i])
+            continue;
+        if (c != EOF)
+            ungetc(c, file);
+        break;
+    }
+}
+
+int zonetext_read(FILE *file, const uint8_t *origin, size_t origin_len,
+                  const struct zonetext_sink *sink)
+{
+    struct reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return ERR_MEMORY;
+    r->sink = sink;
+    memcpy(r->origin, origin, origin_len);
+    r->origin_len = origin_len;
+    skip_byte_order_mark(file);
+    lines_init(&r->lines, file);
+    int err = ERR_OK;
+    for (int more = 1; more && r->problems < ZONETEXT_PROBLEMS;) {
+        more = lines_next(&r->lines);
+        if (more == ERR_FORMAT || more == ERR_LIMIT) {
+            sink->problem(sink->ctx, more == ERR_LIMIT ? r->lines.line : r->lines.error_line,
+                          more == ERR_LIMIT ? 1 : r->lines.error_column,
+                          more == ERR_LIMIT ? "an entry of more than 1 MiB" : r->lines.reason);
+            r->problems++;
+            if (more == ERR_LIMIT)
+                break;
+            continue;
+        }
+        err = more == 1 ? entry(r) : more;
+        if (err && err != ERR_FORMAT)
+            break;
+        err = ERR_OK;
+    }
+    if (!err && r->problems)
+        err = ERR_ZONE;
+    lines_fini(&r->lines);
+    free(r);
+    return err;
+}
