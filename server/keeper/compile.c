@@ -1,0 +1,227 @@
+#include "server/keeper/compile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/base/err.h"
+#include "server/dns/wire.h"
+#include "server/keeper/zonetext.h"
+
+enum {
+    ATTEMPTS = 3, /* at a file that changes while it is read */
+    PROGRESS_RECORDS = 4096,
+    DURABLE_BYTES = 1 << 20 /* smaller images of files are not worth waiting for the disk */
+};
+
+struct reading {
+    const struct compile_job *job;
+    struct compile_result *result;
+    struct image_builder *builder;
+    FILE *file;
+    uint64_t records, size;
+    bool has_soa;
+};
+
+static struct image_source source_of(const struct stat *st)
+{
+    return (struct image_source){
+        .size = (uint64_t)st->st_size,
+        .inode = st->st_ino,
+        .mtime_ns = st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec,
+        .ctime_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec};
+}
+
+bool compile_source(const char *path, struct image_source *source)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    *source = source_of(&st);
+    return true;
+}
+
+void compile_tell(struct compile_result *result, const char *severity, const char *where,
+                  const char *reason)
+{
+    buf_printf(&result->text, "%s: %s: %s\n", where, severity, reason);
+    if (!*result->reason && !strcmp(severity, "error"))
+        snprintf(result->reason, sizeof result->reason, "%s: %s", where, reason);
+}
+
+static void fail(struct compile_result *result, int status, enum event event, const char *where,
+                 const char *reason)
+{
+    result->status = status;
+    result->event = event;
+    compile_tell(result, "error", where, reason);
+}
+
+static int take_record(void *ctx, const struct zonetext_record *record, const char **reason)
+{
+    struct reading *r = ctx;
+    r->has_soa = r->has_soa || record->type == TYPE_SOA;
+    int err = image_builder_add(r->builder, record->owner, record->owner_len, record->type,
+                                record->ttl, record->rdata, record->rdata_len);
+    if (err)
+        *reason = image_builder_reason(r->builder);
+    if (++r->records % PROGRESS_RECORDS == 0 && r->job->progress) {
+        long at = ftell(r->file);
+        if (at > 0 && r->size)
+            r->job->progress(r->job->ctx, (unsigned)((uint64_t)at * 900 / r->size));
+    }
+    return err;
+}
+
+static void take_problem(void *ctx, unsigned line, unsigned column, const char *reason)
+{
+    struct reading *r = ctx;
+    char where[1200];
+    snprintf(where, sizeof where, "%s:%u:%u", r->job->zone->file, line, column);
+    compile_tell(r->result, "error", where, reason);
+}
+
+/* "error: …" and "warning: …" lines of the builder get the place before them. */
+static void tell_findings(struct compile_result *result, struct buf *findings, const char *where)
+{
+    char *rest = findings->data;
+    for (char *line = strtok_r(rest, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        bool error = !strncmp(line, "error: ", 7);
+        char *text = strstr(line, ": ");
+        compile_tell(result, error ? "error" : "warning", where, text ? text + 2 : line);
+    }
+}
+
+void compile_finish(const struct compile_job *job, struct image_builder *builder,
+                    const struct image_source *source, const char *where,
+                    struct compile_result *result)
+{
+    struct buf findings = {0};
+    int fd = memfd_create("zonedeck-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int err =
+        fd < 0 ? ERR_SYSTEM
+               : image_builder_finish(builder, job->key, source, fd, &result->summary, &findings);
+    if (findings.data)
+        tell_findings(result, &findings, where);
+    buf_fini(&findings);
+    result->status = err;
+    if (err) {
+        result->event = err == ERR_ZONE ? EVENT_FILE_PARSE : EVENT_MEMORY_OUT;
+        if (!*result->reason)
+            compile_tell(result, "error", where,
+                         err == ERR_ZONE ? image_builder_reason(builder) : err_text(err));
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    result->fd = fd;
+    result->in_memory = true;
+}
+
+void compile_store(const struct compile_job *job, struct compile_result *result)
+{
+    bool durable = !job->zone->file || result->summary.bytes >= DURABLE_BYTES;
+    if (result->status || !job->store)
+        return;
+    if (store_put(job->store, job->zone, result->fd, durable))
+        result->store_errno = errno;
+    else
+        result->in_memory = false;
+}
+
+static void read_zone(struct reading *r, const struct image_source *source)
+{
+    const struct config_zone *zone = r->job->zone;
+    struct zonetext_sink sink = {take_record, take_problem, r};
+    int err = zonetext_read(r->file, zone->wire, zone->wire_len, &sink);
+    if (err == ERR_MEMORY) {
+        fail(r->result, err, EVENT_MEMORY_OUT, zone->file, err_text(err));
+    } else if (err == ERR_SYSTEM) {
+        fail(r->result, err, EVENT_FILE_OPEN, zone->file, strerror(errno));
+    } else if (err) {
+        r->result->status = err;
+        r->result->event = EVENT_FILE_PARSE;
+    } else if (!r->has_soa) {
+        fail(r->result, ERR_ZONE, EVENT_NO_SOA, zone->file,
+             r->records ? "the zone has no SOA record" : "the file has no record");
+    } else {
+        compile_finish(r->job, r->builder, source, zone->file, r->result);
+    }
+}
+
+/* A FIFO must not stop us, and only a plain file has an end. */
+static int open_file(const struct compile_job *job, struct compile_result *result, struct stat *st)
+{
+    const char *path = job->zone->file;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || fstat(fd, st) < 0) {
+        fail(result, errno == ENOENT ? ERR_MISSING : ERR_SYSTEM, EVENT_FILE_OPEN, path,
+             errno == ENOENT ? "the file does not exist" : strerror(errno));
+    } else if (!S_ISREG(st->st_mode)) {
+        fail(result, ERR_FORMAT, EVENT_FILE_OPEN, path,
+             S_ISDIR(st->st_mode) ? "is a directory, not a zone file" : "is not a plain file");
+    } else if (st->st_size == 0) {
+        fail(result, ERR_ZONE, EVENT_NO_SOA, path, "the file is empty");
+    } else {
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* One reading. Returns false when the file changed meanwhile: what was read may be a mixture. */
+static bool attempt(const struct compile_job *job, struct compile_result *result)
+{
+    struct stat before, after;
+    int fd = open_file(job, result, &before);
+    if (fd < 0)
+        return true;
+    struct image_source source = source_of(&before), now;
+    struct reading r = {.job = job,
+                        .result = result,
+                        .size = source.size,
+                        .builder = image_builder_new(job->zone->wire, job->zone->wire_len),
+                        .file = fdopen(fd, "r")};
+    if (!r.file)
+        close(fd);
+    if (r.file && r.builder)
+        read_zone(&r, &source);
+    else
+        fail(result, ERR_MEMORY, EVENT_MEMORY_OUT, job->zone->file, err_text(ERR_MEMORY));
+    bool same = r.file && fstat(fileno(r.file), &after) == 0 && after.st_size == before.st_size &&
+                source_of(&after).mtime_ns == source.mtime_ns &&
+                (!compile_source(job->zone->file, &now) || now.inode == source.inode);
+    image_builder_free(r.builder);
+    if (r.file)
+        fclose(r.file);
+    return same || result->status == ERR_MEMORY;
+}
+
+void compile_zone(const struct compile_job *job, struct compile_result *result)
+{
+    for (int i = 0; i < ATTEMPTS; i++) {
+        *result = (struct compile_result){.event = EVENT_COUNT, .fd = -1};
+        if (attempt(job, result)) {
+            compile_store(job, result);
+            return;
+        }
+        compile_fini(result);
+    }
+    *result = (struct compile_result){.fd = -1};
+    fail(result, ERR_ZONE, EVENT_FILE_PARSE, job->zone->file,
+         "the file changes while it is read; replace it by rename, then reload");
+}
+
+void compile_fini(struct compile_result *result)
+{
+    if (result->fd >= 0)
+        close(result->fd);
+    result->fd = -1;
+    buf_fini(&result->text);
+}

@@ -1,0 +1,45 @@
+/* Compiles one zone file into an image. Slow, and libldns runs in it: only for a short-lived
+ * process (server/keeper/load.h, check.h). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "backend/base/buf.h"
+#include "backend/contract/events.h"
+#include "server/config/config.h"
+#include "server/image/builder.h"
+#include "server/keeper/store.h"
+
+struct compile_result {
+    int status;       /* 0, ERR_MISSING, ERR_SYSTEM, ERR_FORMAT, ERR_ZONE, ERR_MEMORY */
+    enum event event; /* what to tell of a failure; EVENT_COUNT none */
+    int fd;           /* of the image; -1 none; the caller closes it */
+    bool in_memory;   /* the image could not be stored: `fd` is all there is */
+    int store_errno;  /* why not */
+    struct image_summary summary;
+    struct buf text;  /* a line a finding: "FILE:LINE:COLUMN: severity: reason" */
+    char reason[512]; /* the first error: "FILE:LINE:COLUMN: reason" */
+};
+
+struct compile_job {
+    const struct config_zone *zone;
+    const struct store *store; /* NULL: the image is for a look only, and stays in memory */
+    uint8_t key[16];
+    void (*progress)(void *ctx, unsigned permille);
+    void *ctx;
+};
+
+void compile_zone(const struct compile_job *job, struct compile_result *result);
+void compile_fini(struct compile_result *result);
+/* What identifies the present content of a file; false when there is none that could be read. */
+bool compile_source(const char *path, struct image_source *source);
+/* Finishes a builder that has all its records into an image in memory; `where` goes before each
+ * finding. Used for files and transfers. */
+void compile_finish(const struct compile_job *job, struct image_builder *builder,
+                    const struct image_source *source, const char *where,
+                    struct compile_result *result);
+/* Writes the image into the store; when that fails it stays in memory and store_errno is set. */
+void compile_store(const struct compile_job *job, struct compile_result *result);
+/* Adds a finding: "WHERE: error: …", and keeps the first error as the reason. */
+void compile_tell(struct compile_result *result, const char *severity, const char *where,
+                  const char *reason);

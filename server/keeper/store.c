@@ -1,0 +1,192 @@
+#include "server/keeper/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "backend/base/err.h"
+#include "server/dns/name.h"
+
+/* With the dot before and ".tmp" behind a name stays below the 255 bytes of a file name. */
+enum { NAME_KEPT_MAX = 200 };
+
+static void remove_leftovers(int dir)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+        size_t n = strlen(e->d_name);
+        if (e->d_name[0] == '.' && n > 4 && !strcmp(e->d_name + n - 4, ".tmp"))
+            unlinkat(dir, e->d_name, 0);
+    }
+    closedir(d);
+}
+
+int store_open(struct store *store, const char *state, const uint8_t key[16])
+{
+    memmove(store->key, key, sizeof store->key); /* it may be this store's own */
+    store->dir = -1;
+    int top = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0)
+        return ERR_SYSTEM;
+    if (mkdirat(top, "images", 0700) == 0 || errno == EEXIST)
+        store->dir = openat(top, "images", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int saved = errno;
+    close(top);
+    errno = saved;
+    if (store->dir < 0)
+        return ERR_SYSTEM;
+    remove_leftovers(store->dir);
+    return ERR_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store->dir >= 0)
+        close(store->dir);
+    store->dir = -1;
+}
+
+static bool is_kept(char c, bool first)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           (c == '.' && !first);
+}
+
+void store_name(const struct config_zone *zone, char name[STORE_NAME_MAX])
+{
+    size_t n = 0, len = strlen(zone->name);
+    bool root = len == 1;
+    for (size_t i = 0; i < len - !root && n < NAME_KEPT_MAX; i++) {
+        char c = zone->name[i];
+        if (is_kept(c, i == 0))
+            name[n++] = c;
+        else
+            n += (size_t)sprintf(name + n, "%%%02X", (unsigned char)c);
+    }
+    if (n >= NAME_KEPT_MAX) {
+        XXH128_hash_t h = XXH3_128bits(zone->wire, zone->wire_len);
+        n = (size_t)sprintf(name, "%%%%%016" PRIx64 "%016" PRIx64, h.high64, h.low64);
+    }
+    memcpy(name + n, ".img", 5);
+}
+
+int store_open_image(const struct store *store, const struct config_zone *zone, int fd, bool check,
+                     struct image **image)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return ERR_SYSTEM;
+    if (!S_ISREG(st.st_mode))
+        return ERR_FORMAT;
+    int err = image_open(fd, 0, (uint64_t)st.st_size, store->key, check, image);
+    if (err)
+        return err;
+    size_t len;
+    const uint8_t *origin = image_get_origin(*image, &len);
+    if (!name_equal(origin, len, zone->wire, zone->wire_len)) {
+        image_close(*image);
+        *image = NULL;
+        return ERR_FORMAT;
+    }
+    return ERR_OK;
+}
+
+int store_get(const struct store *store, const struct config_zone *zone, bool check,
+              struct image **image, int *fd)
+{
+    char name[STORE_NAME_MAX];
+    store_name(zone, name);
+    *image = NULL;
+    if (store->dir < 0)
+        return ERR_MISSING;
+    *fd = openat(store->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (*fd < 0)
+        return errno == ENOENT ? ERR_MISSING : ERR_SYSTEM;
+    int err = store_open_image(store, zone, *fd, check, image);
+    if (err) {
+        close(*fd);
+        *fd = -1;
+    }
+    return err;
+}
+
+static int copy(int to, int from)
+{
+    struct stat st;
+    if (fstat(from, &st) < 0)
+        return ERR_SYSTEM;
+    for (off_t at = 0; at < st.st_size;) {
+        ssize_t n = sendfile(to, from, &at, (size_t)(st.st_size - at));
+        if (n < 0 && errno != EINTR)
+            return ERR_SYSTEM;
+        if (n == 0) {
+            errno = EIO;
+            return ERR_SYSTEM;
+        }
+    }
+    return ERR_OK;
+}
+
+int store_put(const struct store *store, const struct config_zone *zone, int memory, bool durable)
+{
+    char name[STORE_NAME_MAX], temporary[STORE_NAME_MAX + 8];
+    if (store->dir < 0) {
+        errno = ENOENT;
+        return ERR_SYSTEM;
+    }
+    store_name(zone, name);
+    snprintf(temporary, sizeof temporary, ".%s.tmp", name);
+    unlinkat(store->dir, temporary, 0);
+    int fd =
+        openat(store->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return ERR_SYSTEM;
+    int err = copy(fd, memory);
+    if (!err && durable && fsync(fd) < 0)
+        err = ERR_SYSTEM;
+    int saved = errno;
+    if (close(fd) < 0 && !err) {
+        saved = errno;
+        err = ERR_SYSTEM;
+    }
+    if (!err && renameat(store->dir, temporary, store->dir, name) < 0) {
+        saved = errno;
+        err = ERR_SYSTEM;
+    }
+    if (err)
+        unlinkat(store->dir, temporary, 0);
+    else if (durable)
+        fsync(store->dir);
+    errno = saved;
+    return err;
+}
+
+void store_touch(const struct store *store, const struct config_zone *zone, int64_t when)
+{
+    char name[STORE_NAME_MAX];
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = when}};
+    store_name(zone, name);
+    if (store->dir >= 0)
+        utimensat(store->dir, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+void store_remove(const struct store *store, const struct config_zone *zone)
+{
+    char name[STORE_NAME_MAX];
+    store_name(zone, name);
+    if (store->dir >= 0)
+        unlinkat(store->dir, name, 0);
+}
