@@ -1,0 +1,71 @@
+/* The keeper's own UDP queries: SOA (RFC 1034 section 4.3.5) and NOTIFY (RFC 1996).
+ *
+ * Each try has a fresh socket with a port of the kernel's choosing, connected, and a random id; an
+ * answer counts only from that peer and with that id, question and opcode (RFC 5452), all else is
+ * ignored as if it had not come. At most ASK_AT_ONCE of a kind are under way; urgent ones go
+ * before the others. An ask lies in its owner's memory. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/config/config.h"
+#include "server/dns/name.h"
+#include "server/keeper/loop.h"
+
+struct keeper;
+
+enum ask_kind { ASK_SOA, ASK_NOTIFY, ASK_KINDS };
+enum { ASK_AT_ONCE = 64 };
+
+struct ask_soa {
+    uint32_t serial, refresh, retry, expire;
+};
+
+struct ask_reply {
+    int status; /* 0, ERR_TIMEOUT, ERR_REFUSED (an ICMP error or an rcode), ERR_FORMAT,
+                   ERR_SYSTEM */
+    char reason[96];
+    struct ask_soa soa; /* after ASK_SOA */
+};
+
+struct ask {
+    struct keeper *keeper;
+    struct loop_watch watch;
+    struct loop_timer timer;
+    enum ask_kind kind;
+    uint8_t name[NAME_MAX_LEN];
+    size_t name_len;
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    void (*done)(void *ctx, const struct ask_reply *reply);
+    void *ctx;
+    struct ask *next;
+    uint16_t id;
+    uint8_t tries;
+    bool queued, running;
+};
+
+struct ask_queue {
+    struct ask *head, **tail;
+};
+
+struct asks {
+    struct ask_queue urgent[ASK_KINDS], normal[ASK_KINDS];
+    unsigned running[ASK_KINDS];
+};
+
+void asks_init(struct keeper *k);
+/* Prepares an ask. ERR_MEMORY. */
+int ask_init(struct ask *ask, struct keeper *k);
+void ask_fini(struct ask *ask);
+/* Asks; `done` is called once, never from within this call. Not while it is under way. */
+void ask_start(struct ask *ask, enum ask_kind kind, bool urgent, const uint8_t *name,
+               size_t name_len, const struct config_peer *peer,
+               void (*done)(void *ctx, const struct ask_reply *reply), void *ctx);
+/* Forgets what is under way; `done` is not called. */
+void ask_cancel(struct ask *ask);
+/* Is it an answer to the question? Returns false when it is to be ignored. */
+bool ask_read(const uint8_t *m, size_t len, enum ask_kind kind, uint16_t id, const uint8_t *name,
+              size_t name_len, struct ask_reply *reply);

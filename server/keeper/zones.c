@@ -1,0 +1,329 @@
+#include "server/keeper/zones.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/base/clk.h"
+#include "backend/base/err.h"
+#include "backend/base/log.h"
+#include "server/keeper/compile.h"
+
+enum { VERIFY_BYTES = 1 << 20 }; /* larger images are checked by their checksum alone */
+
+struct zone *zones_find(const struct keeper *k, const uint8_t *wire, size_t len)
+{
+    const struct config_zone *c = config_find_zone(k->config, wire, len);
+    return c ? k->zones[c - k->config->zones] : NULL;
+}
+
+static uint8_t derive_state(const struct zone *z)
+{
+    if (z->expired)
+        return ZONE_EXPIRED;
+    if (z->has_image)
+        return z->busy || z->waiting ? ZONE_RELOADING : z->error ? ZONE_STALE : ZONE_OK;
+    if (z->busy)
+        return ZONE_LOADING;
+    return z->error && !z->waiting ? ZONE_FAILED : ZONE_QUEUED;
+}
+
+static void check_settled(struct keeper *k)
+{
+    const _Atomic uint32_t *by = k->stats->zones_by_state;
+    if (k->settled || atomic_load(&by[ZONE_NONE]) || atomic_load(&by[ZONE_QUEUED]) ||
+        atomic_load(&by[ZONE_LOADING]) || atomic_load(&by[ZONE_RELOADING]))
+        return;
+    uint32_t failed = atomic_load(&by[ZONE_FAILED]) + atomic_load(&by[ZONE_EXPIRED]);
+    k->settled = true;
+    atomic_store(&k->stats->zones_settled, 1);
+    stats_event(k->stats, k->slot, EVENT_ZONES_LOADED, 0, "",
+                "%zu zones, %u of them not served, %u stale", k->zone_count, failed,
+                atomic_load(&by[ZONE_STALE]));
+}
+
+void zone_show(struct zone *z)
+{
+    struct keeper *k = z->keeper;
+    uint8_t state = derive_state(z);
+    if (state != z->state) {
+        atomic_fetch_add(&k->stats->zones_by_state[state], 1);
+        atomic_fetch_sub(&k->stats->zones_by_state[z->state], 1);
+        /* A keeper that was started again does not make an old state new. */
+        if (z->state != ZONE_NONE || !z->since || k->stats->zones[z->row].state != state)
+            z->since = clk_wall();
+        z->state = state;
+    }
+    row_write(z);
+    check_settled(k);
+}
+
+void zone_fault(struct zone *z, int error, const char *reason)
+{
+    free(z->reason);
+    z->reason = reason ? strdup(reason) : NULL;
+    z->error = error;
+}
+
+void zone_unwritten(struct zone *z, int store_errno)
+{
+    struct keeper *k = z->keeper;
+    if (store_errno && store_errno != k->unwritten)
+        stats_event(k->stats, k->slot, EVENT_ZONE_UNWRITTEN, store_errno, z->config->name,
+                    "%s/images: %s", k->config->state, strerror(store_errno));
+    k->unwritten = store_errno;
+}
+
+bool zone_is_current(const struct zone *z)
+{
+    struct image_source now;
+    return z->has_image && z->config->file && compile_source(z->config->file, &now) &&
+           !memcmp(&now, &z->source, sizeof now);
+}
+
+int zone_open_image(struct zone *z, struct image **image, int *fd)
+{
+    if (z->memory < 0)
+        return store_get(&z->keeper->store, z->config, false, image, fd);
+    *fd = dup(z->memory);
+    if (*fd < 0)
+        return ERR_SYSTEM;
+    int err = store_open_image(&z->keeper->store, z->config, *fd, false, image);
+    if (err)
+        close(*fd);
+    return err;
+}
+
+int zone_take_image(struct zone *z, int memory, bool check)
+{
+    struct store *store = &z->keeper->store;
+    struct image *image = NULL;
+    struct stat st = {0};
+    int fd = -1;
+    int err = memory >= 0 ? store_open_image(store, z->config, memory, check, &image)
+                          : store_get(store, z->config, check, &image, &fd);
+    if (!err && check && image_get_summary(image)->bytes <= VERIFY_BYTES)
+        err = image_verify(image);
+    if (!err) {
+        fstat(memory >= 0 ? memory : fd, &st);
+        z->summary = *image_get_summary(image);
+        z->source = *image_get_source(image);
+        z->version = image_get_version(image);
+        z->size = (uint64_t)st.st_size;
+        z->loaded_at = st.st_mtim.tv_sec;
+        z->has_image = true;
+        z->expired = false;
+        if (z->memory >= 0)
+            close(z->memory);
+        z->memory = memory;
+    } else if (memory >= 0) {
+        close(memory);
+    }
+    image_close(image);
+    if (fd >= 0)
+        close(fd);
+    if (!err)
+        sync_zone(z);
+    return err;
+}
+
+static void take_stored(struct zone *z)
+{
+    struct keeper *k = z->keeper;
+    int err = zone_take_image(z, -1, true);
+    if (!err || err == ERR_MISSING)
+        return;
+    stats_event(k->stats, k->slot, EVENT_IMAGE_DAMAGED, err, z->config->name, "%s", err_text(err));
+    store_remove(&k->store, z->config);
+}
+
+static void zone_free(struct zone *z)
+{
+    if (!z)
+        return;
+    load_forget(z);
+    notify_forget(z);
+    refresh_forget(z);
+    if (z->memory >= 0)
+        close(z->memory);
+    free(z->reason);
+    free(z);
+}
+
+/* A zone with its row, not yet shown. */
+static struct zone *zone_new(struct keeper *k, const struct config_zone *config)
+{
+    struct zone *z = calloc(1, sizeof *z);
+    if (!z)
+        return NULL;
+    z->keeper = k;
+    z->config = config;
+    z->memory = -1;
+    if (rows_take(z)) {
+        free(z);
+        return NULL;
+    }
+    if (!config->file && refresh_add(z)) {
+        rows_give(z);
+        free(z);
+        return NULL;
+    }
+    return z;
+}
+
+static void check_file(struct zone *z)
+{
+    if (zone_is_current(z))
+        zone_show(z);
+    else
+        load_zone(z);
+}
+
+static void begin(struct zone *z)
+{
+    if (z->secondary) {
+        refresh_resume(z, z->secondary->confirmed, z->secondary->next_at);
+        zone_show(z);
+    } else {
+        check_file(z);
+    }
+}
+
+int zones_start(struct keeper *k)
+{
+    k->zones = calloc(k->config->zone_count + 1, sizeof(struct zone *));
+    if (!k->zones)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < k->config->zone_count; i++) {
+        struct zone *z = zone_new(k, &k->config->zones[i]);
+        if (!z)
+            return ERR_MEMORY;
+        k->zones[k->zone_count++] = z;
+        take_stored(z);
+    }
+    rows_settle(k);
+    timers_load(k);
+    for (size_t i = 0; i < k->zone_count; i++)
+        begin(k->zones[i]);
+    check_settled(k);
+    return ERR_OK;
+}
+
+static bool same_peers(const struct config_peers *a, const struct config_peers *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = !strcmp(a->items[i].text, b->items[i].text);
+    return same;
+}
+
+static bool same_acls(const struct config_acls *a, const struct config_acls *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        const struct config_acl *x = &a->items[i], *y = &b->items[i];
+        same = x->kind == y->kind && x->family == y->family && x->prefix == y->prefix &&
+               !memcmp(x->address, y->address, sizeof x->address) &&
+               (!x->key || !y->key ? x->key == y->key : !strcmp(x->key, y->key));
+    }
+    return same;
+}
+
+/* The zone goes on under its new configuration. */
+static void zone_configure(struct zone *z, const struct config_zone *now)
+{
+    const struct config_zone *was = z->config;
+    bool peers = !same_peers(&was->notify, &now->notify);
+    bool primaries = !same_peers(&was->primaries, &now->primaries);
+    bool acls = !same_acls(&was->allow_transfer, &now->allow_transfer) ||
+                !same_acls(&was->allow_notify, &now->allow_notify);
+    if (peers)
+        notify_forget(z);
+    z->config = now;
+    if (primaries && z->secondary && !rows_resize(z))
+        refresh_primaries(z);
+    if (acls)
+        sync_zone(z);
+}
+
+static void zone_remove(struct zone *z)
+{
+    struct keeper *k = z->keeper;
+    request_forget(z);
+    sync_gone(k, z->row, z->config);
+    rows_give(z);
+    store_remove(&k->store, z->config);
+    zone_free(z);
+}
+
+/* The zone that goes on as `config`: a zone that changes between primary and secondary begins anew.
+ */
+static struct zone *survivor(const struct keeper *k, const struct config_zone *config)
+{
+    struct zone *z = zones_find(k, config->wire, config->wire_len);
+    return z && !z->secondary == !!config->file ? z : NULL;
+}
+
+static int add_missing(struct keeper *k, unsigned *came)
+{
+    int err = ERR_OK;
+    for (size_t i = 0; i < k->zone_count; i++) {
+        if (k->zones[i])
+            continue;
+        struct zone *z = zone_new(k, &k->config->zones[i]);
+        if (!z) {
+            log_line(LOG_ERROR, "no room for zone %s", k->config->zones[i].name);
+            err = ERR_MEMORY;
+            continue;
+        }
+        ++*came;
+        k->zones[i] = z;
+        take_stored(z);
+        begin(z);
+        sync_zone(z);
+    }
+    return err;
+}
+
+int zones_configure(struct keeper *k, struct config *config, unsigned *came, unsigned *went,
+                    bool *taken)
+{
+    struct zone **zones = calloc(config->zone_count + 1, sizeof(struct zone *));
+    *taken = zones != NULL;
+    if (!zones)
+        return ERR_MEMORY;
+    *came = *went = 0;
+    for (size_t i = 0; i < config->zone_count; i++)
+        zones[i] = survivor(k, &config->zones[i]);
+    for (size_t i = 0; i < k->zone_count; i++) {
+        if (!k->zones[i])
+            continue;
+        const struct config_zone *c = k->zones[i]->config;
+        const struct config_zone *now = config_find_zone(config, c->wire, c->wire_len);
+        if (now && zones[now - config->zones] == k->zones[i])
+            continue;
+        ++*went;
+        zone_remove(k->zones[i]);
+    }
+    for (size_t i = 0; i < config->zone_count; i++) {
+        if (zones[i])
+            zone_configure(zones[i], &config->zones[i]);
+    }
+    free(k->zones);
+    config_free(k->config);
+    k->config = config;
+    k->zones = zones;
+    k->zone_count = config->zone_count;
+    return add_missing(k, came);
+}
+
+void zones_fini(struct keeper *k)
+{
+    for (size_t i = 0; i < k->zone_count; i++)
+        zone_free(k->zones[i]);
+    free(k->zones);
+    k->zones = NULL;
+    k->zone_count = 0;
+}

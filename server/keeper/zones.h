@@ -1,0 +1,99 @@
+/* The zone table, and the keeper itself: what its parts share.
+ *
+ * A zone's state is never set by hand: the parts say what happened (an image was taken, a load
+ * began or failed, the zone expired), and zone_show derives the state from that, writes the stats
+ * row and keeps the counts by state. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/base/channel.h"
+#include "backend/contract/stats.h"
+#include "server/config/config.h"
+#include "server/image/image.h"
+#include "server/keeper/load.h"
+#include "server/keeper/loop.h"
+#include "server/keeper/notify.h"
+#include "server/keeper/ask.h"
+#include "server/keeper/refresh.h"
+#include "server/keeper/request.h"
+#include "server/keeper/row.h"
+#include "server/keeper/store.h"
+#include "server/keeper/sync.h"
+#include "server/keeper/timers.h"
+
+struct zone {
+    struct keeper *keeper;
+    const struct config_zone *config;
+    uint32_t row;
+    uint8_t state; /* enum zone_state; written by zone_show alone */
+
+    bool has_image, expired; /* what is served */
+    int memory;              /* the image when it is not in a file; -1 */
+    uint64_t version, size;
+    struct image_summary summary;
+    struct image_source source;
+    int64_t loaded_at, since;
+
+    bool busy, waiting; /* a load or transfer runs; is asked for and has not begun */
+    int error;          /* enum err: why the newest version is not served */
+    char *reason;
+    int64_t load_ns;
+    uint16_t progress;
+
+    struct load_state load;
+    struct secondary *secondary; /* NULL for a primary */
+    struct notifier *notifier;   /* NULL until the first NOTIFY */
+};
+
+struct keeper {
+    struct stats *stats;
+    unsigned slot;
+    struct config *config;
+    const char *config_path;
+    int supervisor;
+    struct loop_watch supervisor_watch;
+    struct loop loop;
+    struct store store;
+    struct rows rows;
+    struct zone **zones; /* one for each zone of config, in its order; NULL no room */
+    size_t zone_count;
+    struct zone **by_row; /* STATS_ZONES */
+    struct loads loads;
+    struct syncs syncs;
+    struct asks asks;
+    struct transfers transfers;
+    struct requests requests;
+    struct timers timers;
+    bool settled, stopping;
+    int unwritten;              /* errno last told of in EVENT_ZONE_UNWRITTEN */
+    struct channel_frame frame; /* for receiving */
+};
+
+/* Makes the zones of the configuration, with their rows and stored images. ERR_MEMORY. */
+int zones_start(struct keeper *k);
+/* Changes to another configuration, which is taken; the zones that stay keep what they are. Tells
+ * how many came and went. ERR_MEMORY: with *taken false nothing changed and `config` stays the
+ * caller's, else some zone is missing. */
+int zones_configure(struct keeper *k, struct config *config, unsigned *came, unsigned *went,
+                    bool *taken);
+void zones_fini(struct keeper *k);
+/* The zone of a name in lower-case wire form, or NULL. */
+struct zone *zones_find(const struct keeper *k, const uint8_t *wire, size_t len);
+
+/* Takes the stored image of a zone, or the one in `memory` (-1 none), which is taken. `check`: read
+ * all of it. Then it is what is served, and every serve process is told. ERR_MISSING, ERR_FORMAT,
+ * ERR_VERSION, ERR_CHECKSUM, ERR_SYSTEM, ERR_MEMORY: nothing changed. */
+int zone_take_image(struct zone *z, int memory, bool check);
+/* Opens what is served: the caller closes both. */
+int zone_open_image(struct zone *z, struct image **image, int *fd);
+/* Is what is served made from the zone file as it is now? */
+bool zone_is_current(const struct zone *z);
+/* Notes why the newest version is not served; NULL: nothing is wrong. */
+void zone_fault(struct zone *z, int error, const char *reason);
+/* Derives the state and writes the row. */
+void zone_show(struct zone *z);
+/* Tells EVENT_ZONE_UNWRITTEN once for each cause; 0: writing works again. */
+void zone_unwritten(struct zone *z, int store_errno);
