@@ -1,0 +1,341 @@
+/* Runs a keeper as a child, with this test in the place of the supervisor and of a serve process.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backend/base/channel.h"
+#include "backend/base/clk.h"
+#include "backend/base/err.h"
+#include "backend/base/log.h"
+#include "backend/contract/actions.h"
+#include "backend/contract/message.h"
+#include "backend/contract/stats.h"
+#include "server/image/image.h"
+#include "server/keeper/keeper.h"
+
+static const int64_t patience = 10 * CLK_SECOND;
+
+struct harness {
+    char dir[64], config_path[96], state[96];
+    struct stats *stats;
+    int supervisor, serve; /* our ends */
+    pid_t pid;
+    uint64_t next_id;
+    struct channel_frame frame; /* last received */
+    /* What the serve process knows, newest frame by zone. */
+    struct msg_zone known[64];
+    int known_fd[64];
+    unsigned known_count, zone_frames;
+    bool synced;
+};
+
+static struct harness *harness_new(void)
+{
+    struct harness *h = calloc(1, sizeof *h);
+    int fd;
+    assert_non_null(h);
+    snprintf(h->dir, sizeof h->dir, "/tmp/zonedeck-keeper-XXXXXX");
+    assert_non_null(mkdtemp(h->dir));
+    snprintf(h->config_path, sizeof h->config_path, "%s/zonedeck.yaml", h->dir);
+    snprintf(h->state, sizeof h->state, "%s/state", h->dir);
+    assert_int_equal(mkdir(h->state, 0700), 0);
+    h->stats = stats_create(&fd);
+    assert_non_null(h->stats);
+    close(fd);
+    memset(h->stats->hash_key, 7, sizeof h->stats->hash_key);
+    h->supervisor = h->serve = -1;
+    h->next_id = 1;
+    log_init("keeper", LOG_ERROR);
+    return h;
+}
+
+static void harness_write(struct harness *h, const char *name, const char *text)
+{
+    char path[256], temporary[300];
+    snprintf(path, sizeof path, "%s/%s", h->dir, name);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    FILE *f = fopen(temporary, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(rename(temporary, path), 0);
+}
+
+/* A zone of `count` addresses beside SOA and NS. */
+static void harness_zone(struct harness *h, const char *file, unsigned serial, unsigned count)
+{
+    struct buf b = {0};
+    buf_printf(&b, "$TTL 300\n@ SOA ns h %u 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n", serial);
+    for (unsigned i = 0; i < count; i++)
+        buf_printf(&b, "h%u A 198.51.100.%u\n", i, i % 256);
+    harness_write(h, file, b.data);
+    buf_fini(&b);
+}
+
+static struct config *harness_config(struct harness *h, const char *zones, char **text)
+{
+    struct buf b = {0}, errors = {0};
+    buf_printf(&b,
+               "server:\n  listen: [127.0.0.1@15299]\n  state: %s\nendpoint:\n  listen: "
+               "[unix:%s/sock]\nzones:\n%s",
+               h->state, h->dir, zones);
+    struct config *c = config_parse(h->config_path, b.data, b.len, &errors);
+    if (!c)
+        print_error("%s", errors.data);
+    assert_non_null(c);
+    buf_fini(&errors);
+    if (text)
+        *text = buf_take(&b);
+    buf_fini(&b);
+    return c;
+}
+
+static void harness_start(struct harness *h, const char *zones)
+{
+    int ends[2];
+    struct config *config = harness_config(h, zones, NULL);
+    assert_int_equal(channel_pair(ends), 0);
+    fflush(NULL);
+    h->pid = fork();
+    assert_true(h->pid >= 0);
+    if (h->pid == 0) {
+        close(ends[0]);
+        struct start start = {.stats = h->stats,
+                              .slot = STATS_KEEPER,
+                              .supervisor = ends[1],
+                              .config = config,
+                              .config_path = h->config_path};
+        int status = keeper_main(&start);
+        config_free(start.config);
+        stats_unmap(h->stats);
+        free(h);
+        exit(status);
+    }
+    close(ends[1]);
+    config_free(config);
+    h->supervisor = ends[0];
+    h->synced = false;
+    h->known_count = 0;
+}
+
+/* The next frame of a channel; false when none came in time. */
+static bool harness_receive(struct harness *h, int fd, int64_t deadline)
+{
+    for (;;) {
+        int r = channel_receive(fd, &h->frame);
+        if (r == 1)
+            return true;
+        int64_t left = deadline - clk_mono_ns();
+        if (r < 0 || left <= 0)
+            return false;
+        struct pollfd p = {fd, POLLIN, 0};
+        poll(&p, 1, (int)(left / CLK_MS) + 1);
+    }
+}
+
+static void harness_ready(struct harness *h)
+{
+    assert_true(harness_receive(h, h->supervisor, clk_mono_ns() + patience));
+    assert_int_equal(h->frame.type, MSG_READY);
+}
+
+static void harness_serve(struct harness *h)
+{
+    int ends[2];
+    assert_int_equal(channel_pair(ends), 0);
+    assert_int_equal(channel_send(h->supervisor, MSG_SERVE, NULL, 0, &ends[1], 1, 1000), 0);
+    close(ends[1]);
+    h->serve = ends[0];
+}
+
+static struct msg_zone *harness_known(struct harness *h, const char *wire)
+{
+    for (unsigned i = 0; i < h->known_count; i++) {
+        if (h->known[i].name_len == strlen(wire) + 1 &&
+            !memcmp(h->known[i].name, wire, h->known[i].name_len))
+            return &h->known[i];
+    }
+    return NULL;
+}
+
+static void harness_take(struct harness *h)
+{
+    const struct msg_zone *m = (const void *)h->frame.payload;
+    if (h->frame.type == MSG_SYNCED)
+        h->synced = true;
+    if (h->frame.type != MSG_ZONE && h->frame.type != MSG_ZONE_GONE)
+        return;
+    assert_int_equal(h->frame.len, sizeof *m);
+    struct msg_zone *at = harness_known(h, (const char *)m->name);
+    size_t i = at ? (size_t)(at - h->known) : h->known_count;
+    if (at && h->known_fd[i] >= 0)
+        close(h->known_fd[i]);
+    if (h->frame.type == MSG_ZONE_GONE) {
+        assert_non_null(at);
+        h->known[i] = h->known[--h->known_count];
+        h->known_fd[i] = h->known_fd[h->known_count];
+        return;
+    }
+    h->zone_frames++;
+    h->known_count += !at;
+    h->known[i] = *m;
+    h->known_fd[i] = -1;
+    assert_int_equal(h->frame.nfds, (m->flags & ZONE_HAS_IMAGE) ? 1 : 0);
+    if (h->frame.nfds) {
+        h->known_fd[i] = h->frame.fds[0];
+        h->frame.fds[0] = -1;
+    }
+}
+
+/* Takes frames of the serve channel until the condition holds. */
+#define HARNESS_UNTIL(h, condition)                                                                \
+    for (int64_t end_ = clk_mono_ns() + patience; !(condition);) {                                 \
+        if (clk_mono_ns() > end_)                                                                  \
+            fail_msg("not within %lld s: %s", (long long)(patience / CLK_SECOND), #condition);     \
+        if ((h)->serve < 0)                                                                        \
+            poll(NULL, 0, 5);                                                                      \
+        else if (harness_receive(h, (h)->serve, clk_mono_ns() + 5 * CLK_MS))                       \
+            harness_take(h);                                                                       \
+    }
+
+/* The serial of the image that a serve process has of a zone; 0 none. Opens and verifies it. */
+static uint32_t harness_served(struct harness *h, const char *wire)
+{
+    struct msg_zone *m = harness_known(h, wire);
+    struct image *image;
+    if (!m || !(m->flags & ZONE_HAS_IMAGE))
+        return 0;
+    assert_int_equal(image_open(h->known_fd[m - h->known], m->image_offset, m->image_size,
+                                h->stats->hash_key, true, &image),
+                     0);
+    assert_int_equal(image_verify(image), 0);
+    assert_true(m->version == image_get_version(image));
+    uint32_t serial = image_get_summary(image)->serial;
+    image_close(image);
+    return serial;
+}
+
+static bool harness_row(struct harness *h, const char *name, struct stats_zone *row)
+{
+    char text[1024];
+    for (uint32_t i = 0; i < atomic_load(&h->stats->zone_rows); i++) {
+        if (!stats_read_zone(h->stats, i, row))
+            continue;
+        stats_zone_name(h->stats, row, text);
+        if (!strcmp(text, name))
+            return true;
+    }
+    memset(row, 0, sizeof *row);
+    return false;
+}
+
+static unsigned harness_state(struct harness *h, const char *name)
+{
+    struct stats_zone row;
+    harness_row(h, name, &row);
+    return row.state;
+}
+
+static bool harness_event(struct harness *h, enum event event, const char *part)
+{
+    struct stats_events *ring = &h->stats->events[STATS_KEEPER];
+    struct stats_event e;
+    uint64_t count = atomic_load(&ring->count);
+    for (uint64_t i = count > STATS_EVENTS ? count - STATS_EVENTS : 0; i < count; i++) {
+        if (stats_read_event(&ring->row[i % STATS_EVENTS], &e) && e.event == event &&
+            strstr(e.text, part))
+            return true;
+    }
+    return false;
+}
+
+static uint64_t harness_act(struct harness *h, enum action action, const char *zone)
+{
+    struct msg_action m = {.id = h->next_id++, .action = action};
+    snprintf(m.zone, sizeof m.zone, "%s", zone);
+    snprintf(m.actor, sizeof m.actor, "test");
+    assert_int_equal(channel_send(h->supervisor, MSG_ACTION, &m, sizeof m, NULL, 0, 1000), 0);
+    return m.id;
+}
+
+static uint64_t harness_reload(struct harness *h, const char *zones)
+{
+    char *text;
+    struct msg_action m = {.id = h->next_id++, .action = ACTION_SERVICE_RELOAD};
+    config_free(harness_config(h, zones, &text));
+    int fd = memfd_create("config", MFD_CLOEXEC);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    assert_int_equal(channel_send(h->supervisor, MSG_CONFIG, &m, sizeof m, &fd, 1, 1000), 0);
+    close(fd);
+    free(text);
+    return m.id;
+}
+
+/* Waits for a result and returns its status. */
+static int harness_result(struct harness *h, uint64_t id, char text[MSG_TEXT_MAX])
+{
+    struct msg_result m;
+    assert_true(harness_receive(h, h->supervisor, clk_mono_ns() + 6 * patience));
+    assert_int_equal(h->frame.type, MSG_RESULT);
+    assert_int_equal(h->frame.len, sizeof m);
+    memcpy(&m, h->frame.payload, sizeof m);
+    assert_true(m.id == id);
+    memcpy(text, m.text, sizeof m.text);
+    return m.status;
+}
+
+static void harness_forget(struct harness *h)
+{
+    for (unsigned i = 0; i < h->known_count; i++) {
+        if (h->known_fd[i] >= 0)
+            close(h->known_fd[i]);
+    }
+    h->known_count = 0;
+    if (h->serve >= 0)
+        close(h->serve);
+    close(h->supervisor);
+    h->serve = h->supervisor = -1;
+}
+
+static void harness_stop(struct harness *h)
+{
+    int status;
+    assert_int_equal(channel_send(h->supervisor, MSG_STOP, NULL, 0, NULL, 0, 1000), 0);
+    assert_int_equal(waitpid(h->pid, &status, 0), h->pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    harness_forget(h);
+}
+
+static void harness_kill(struct harness *h)
+{
+    kill(h->pid, SIGKILL);
+    assert_int_equal(waitpid(h->pid, NULL, 0), h->pid);
+    harness_forget(h);
+}
+
+static int harness_unlink(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void harness_free(struct harness *h)
+{
+    nftw(h->dir, harness_unlink, 16, FTW_DEPTH | FTW_PHYS);
+    stats_unmap(h->stats);
+    free(h);
+}

@@ -1,0 +1,332 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/keeper/harness.h"
+
+#define A "\1a\4test"
+#define B "\1b\4test"
+
+static const char two[] = "  - {name: a.test., file: a.zone}\n  - {name: b.test., file: b.zone}\n";
+
+static void loads_and_serves(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    struct stats_zone row;
+    harness_zone(h, "a.zone", 7, 10);
+    harness_zone(h, "b.zone", 8, 1000);
+    harness_start(h, two);
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, h->synced);
+    HARNESS_UNTIL(h, harness_served(h, A) == 7 && harness_served(h, B) == 8);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    assert_true(harness_event(h, EVENT_ZONES_LOADED, "2 zones"));
+    assert_true(harness_row(h, "b.test.", &row));
+    assert_int_equal(row.state, ZONE_OK);
+    assert_int_equal(row.records, 1003);
+    assert_int_equal(row.serial, 8);
+    assert_true(row.bytes > 0 && row.load_ns > 0 && row.loaded_at > 0);
+    assert_int_equal(atomic_load(&h->stats->zones_by_state[ZONE_OK]), 2);
+    assert_int_equal(atomic_load(&h->stats->zones_by_state[ZONE_NONE]), 0);
+    harness_stop(h);
+    harness_free(h);
+}
+
+/* What a start finds in the state directory is served before anything is compiled. */
+static void starts_warm(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    harness_zone(h, "a.zone", 7, 10);
+    harness_zone(h, "b.zone", 8, 10);
+    harness_start(h, two);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    harness_stop(h);
+    harness_zone(h, "b.zone", 9, 10);
+    harness_start(h, two);
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, h->synced);
+    assert_int_equal(harness_served(h, A), 7);
+    assert_true(harness_served(h, B) >= 8);
+    HARNESS_UNTIL(h, harness_served(h, B) == 9);
+    HARNESS_UNTIL(h, harness_state(h, "b.test.") == ZONE_OK);
+    assert_int_equal(atomic_load(&h->stats->zone_rows), 2);
+    harness_stop(h);
+    harness_free(h);
+}
+
+static void broken_file_keeps_the_last_good_version(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    struct stats_zone row;
+    char text[MSG_TEXT_MAX];
+    harness_zone(h, "a.zone", 7, 10);
+    harness_zone(h, "b.zone", 8, 10);
+    harness_start(h, two);
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, harness_served(h, A) == 7);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    harness_write(h, "a.zone", "$TTL 300\n@ SOA ns h 9 1 1 1 1\n@ NS ns\nns A 192.0.2.300\n");
+    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_RELOAD, "A.test."), text),
+                     ERR_ZONE);
+    assert_non_null(strstr(text, "a.zone:4:6: bad value '192.0.2.300'"));
+    assert_true(harness_row(h, "a.test.", &row));
+    assert_int_equal(row.state, ZONE_STALE);
+    assert_int_equal(row.serial, 7);
+    assert_non_null(strstr(row.reason, "a.zone:4:6"));
+    assert_true(harness_event(h, EVENT_FILE_PARSE, "a.zone:4:6"));
+    assert_int_equal(harness_served(h, A), 7);
+    harness_zone(h, "a.zone", 10, 10);
+    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_RELOAD, "a.test."), text), 0);
+    assert_non_null(strstr(text, "serial 10, 13 records"));
+    HARNESS_UNTIL(h, harness_served(h, A) == 10);
+    assert_int_equal(harness_state(h, "a.test."), ZONE_OK);
+    harness_stop(h);
+    harness_free(h);
+}
+
+static void refuses_what_is_no_zone_file(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    char path[128];
+    struct stats_zone row;
+    static const struct {
+        const char *name, *reason;
+        enum event event;
+    } cases[] = {
+        {"missing.test.", "the file does not exist", EVENT_FILE_OPEN},
+        {"empty.test.", "the file is empty", EVENT_NO_SOA},
+        {"directory.test.", "is a directory", EVENT_FILE_OPEN},
+        {"fifo.test.", "is not a plain file", EVENT_FILE_OPEN},
+        {"nosoa.test.", "no SOA record", EVENT_NO_SOA},
+        {"outside.test.", ":4:1: ", EVENT_FILE_PARSE},
+        {"include.test.", ":1:1: $INCLUDE", EVENT_FILE_PARSE},
+        {"binary.test.", ":1:1: a NUL byte", EVENT_FILE_PARSE},
+    };
+    harness_write(h, "empty.zone", "");
+    snprintf(path, sizeof path, "%s/directory.zone", h->dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/fifo.zone", h->dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    harness_write(h, "nosoa.zone", "@ 1 NS ns\nns 1 A 192.0.2.1\n");
+    harness_write(h, "outside.zone",
+                  "$TTL 1\n@ SOA n h 1 2 3 4 5\n@ NS n\nx.example. A 192.0.2.1\n");
+    harness_write(h, "include.zone", "$INCLUDE other\n");
+    harness_write(h, "binary.zone", "x");
+    snprintf(path, sizeof path, "%s/binary.zone", h->dir);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(write(fd, "\0\1\2", 3), 3);
+    close(fd);
+    struct buf zones = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t base = strlen(cases[i].name) - strlen(".test.");
+        buf_printf(&zones, "  - {name: %s, file: %.*s.zone}\n", cases[i].name, (int)base,
+                   cases[i].name);
+    }
+    harness_start(h, zones.data);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(harness_row(h, cases[i].name, &row));
+        if (!strstr(row.reason, cases[i].reason))
+            print_error("%s: %s\n", cases[i].name, row.reason);
+        assert_int_equal(row.state, ZONE_FAILED);
+        assert_non_null(strstr(row.reason, cases[i].reason));
+        assert_true(harness_event(h, cases[i].event, cases[i].reason));
+    }
+    buf_fini(&zones);
+    harness_stop(h);
+    harness_free(h);
+}
+
+static void damaged_images_are_built_again(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    char path[160];
+    harness_zone(h, "a.zone", 7, 100);
+    harness_zone(h, "b.zone", 8, 100);
+    harness_start(h, two);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    harness_stop(h);
+    snprintf(path, sizeof path, "%s/images/a.test.img", h->state);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    char byte;
+    assert_int_equal(pread(fd, &byte, 1, 2000), 1);
+    byte ^= 4;
+    assert_int_equal(pwrite(fd, &byte, 1, 2000), 1);
+    close(fd);
+    snprintf(path, sizeof path, "%s/images/b.test.img", h->state);
+    assert_int_equal(truncate(path, 100), 0);
+    harness_start(h, two);
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, harness_served(h, A) == 7 && harness_served(h, B) == 8);
+    assert_true(harness_event(h, EVENT_IMAGE_DAMAGED, "damaged"));
+    assert_true(harness_event(h, EVENT_IMAGE_DAMAGED, "malformed"));
+    harness_stop(h);
+    harness_free(h);
+}
+
+/* Without a usable state directory zones are served from memory, over a new serve process too. */
+static void serves_from_memory(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    harness_zone(h, "a.zone", 7, 10);
+    harness_zone(h, "b.zone", 8, 10);
+    assert_int_equal(rmdir(h->state), 0);
+    harness_write(h, "state", "a file in its place");
+    harness_start(h, two);
+    harness_ready(h);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    harness_serve(h);
+    HARNESS_UNTIL(h, h->synced);
+    assert_int_equal(harness_served(h, A), 7);
+    assert_int_equal(harness_served(h, B), 8);
+    assert_true(harness_event(h, EVENT_STATE_DIR, ""));
+    assert_true(harness_event(h, EVENT_ZONE_UNWRITTEN, ""));
+    harness_stop(h);
+    harness_free(h);
+}
+
+static void configuration_changes(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    char text[MSG_TEXT_MAX], path[160];
+    struct stats_zone row;
+    harness_zone(h, "a.zone", 7, 10);
+    harness_zone(h, "b.zone", 8, 10);
+    harness_zone(h, "c.zone", 9, 10);
+    harness_start(h, two);
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, harness_served(h, A) == 7 && harness_served(h, B) == 8);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    harness_zone(h, "b.zone", 18, 10);
+    harness_write(h, "d.zone", "broken");
+    uint64_t id =
+        harness_reload(h, "  - {name: b.test., file: b.zone, allow-transfer: [127.0.0.1]}\n"
+                          "  - {name: c.test., file: c.zone}\n"
+                          "  - {name: d.test., file: d.zone}\n");
+    assert_int_equal(harness_result(h, id, text), ERR_ZONE);
+    assert_non_null(strstr(text, "2 zones loaded, 1 failed: d.test.: "));
+    assert_non_null(strstr(text, "2 new, 1 gone"));
+    HARNESS_UNTIL(h, harness_served(h, B) == 18 && harness_served(h, "\1c\4test") == 9 &&
+                         !harness_known(h, A));
+    assert_int_equal(harness_known(h, B)->transfer_count, 1);
+    assert_false(harness_row(h, "a.test.", &row));
+    snprintf(path, sizeof path, "%s/images/a.test.img", h->state);
+    assert_int_equal(access(path, F_OK), -1);
+    /* Nothing changed: nothing is done. */
+    unsigned frames = h->zone_frames;
+    harness_zone(h, "d.zone", 1, 1);
+    id = harness_reload(h, "  - {name: b.test., file: b.zone, allow-transfer: [127.0.0.1]}\n"
+                           "  - {name: c.test., file: c.zone}\n"
+                           "  - {name: d.test., file: d.zone}\n");
+    assert_int_equal(harness_result(h, id, text), 0);
+    assert_non_null(strstr(text, "1 zones loaded, 0 failed; 0 new, 0 gone"));
+    HARNESS_UNTIL(h, harness_served(h, "\1d\4test") == 1);
+    assert_int_equal(h->zone_frames, frames + 1);
+    harness_stop(h);
+    harness_free(h);
+}
+
+/* A zone that kills its child fails alone (an address space limit stands for a crash). */
+static void killed_loader_is_tried_again(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    char text[MSG_TEXT_MAX];
+    harness_zone(h, "a.zone", 7, 300000);
+    harness_zone(h, "b.zone", 8, 10);
+    harness_start(h, two);
+    harness_ready(h);
+    HARNESS_UNTIL(h, harness_state(h, "a.test.") == ZONE_LOADING);
+    HARNESS_UNTIL(h, harness_state(h, "b.test.") == ZONE_OK);
+    /* The loader is the keeper's only child now. */
+    char path[64], line[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)h->pid, (int)h->pid);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    fclose(f);
+    kill(atoi(line), SIGKILL);
+    HARNESS_UNTIL(h, harness_state(h, "a.test.") == ZONE_OK);
+    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_RETRANSFER, "a.test."), text),
+                     ERR_USAGE);
+    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_RELOAD, "no.test."), text),
+                     ERR_MISSING);
+    harness_stop(h);
+    harness_free(h);
+}
+
+/* A keeper that died goes on with the rows of its predecessor. */
+static void survives_its_own_death(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    struct stats_zone before, after;
+    harness_zone(h, "a.zone", 7, 10);
+    harness_zone(h, "b.zone", 8, 10);
+    harness_start(h, two);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    assert_true(harness_row(h, "b.test.", &before));
+    harness_kill(h);
+    harness_start(h, "  - {name: b.test., file: b.zone}\n");
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, harness_served(h, B) == 8);
+    assert_true(harness_row(h, "b.test.", &after));
+    assert_int_equal(after.name, before.name);
+    assert_int_equal(after.since, before.since);
+    assert_false(harness_row(h, "a.test.", &after));
+    assert_int_equal(atomic_load(&h->stats->zones_by_state[ZONE_OK]), 1);
+    harness_stop(h);
+    harness_free(h);
+}
+
+static void many_zones(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    struct buf zones = {0};
+    for (int i = 0; i < 2000; i++)
+        buf_printf(&zones, "  - {name: z%d.test., file: %s}\n", i,
+                   i == 999 ? "bad.zone" : "a.zone");
+    harness_zone(h, "a.zone", 7, 5);
+    harness_write(h, "bad.zone", "no zone\n");
+    harness_start(h, zones.data);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    assert_int_equal(atomic_load(&h->stats->zones_by_state[ZONE_OK]), 1999);
+    assert_int_equal(harness_state(h, "z999.test."), ZONE_FAILED);
+    buf_fini(&zones);
+    harness_stop(h);
+    harness_free(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loads_and_serves),
+        cmocka_unit_test(starts_warm),
+        cmocka_unit_test(broken_file_keeps_the_last_good_version),
+        cmocka_unit_test(refuses_what_is_no_zone_file),
+        cmocka_unit_test(damaged_images_are_built_again),
+        cmocka_unit_test(serves_from_memory),
+        cmocka_unit_test(configuration_changes),
+        cmocka_unit_test(killed_loader_is_tried_again),
+        cmocka_unit_test(survives_its_own_death),
+        cmocka_unit_test(many_zones),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
