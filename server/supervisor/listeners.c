@@ -142,12 +142,13 @@ static const struct listener *find(const struct listeners *set, const char *text
 static void carry_over(struct listeners *set, const struct listeners *old, const char *text,
                        bool tcp)
 {
+    unsigned carried = 0;
     for (size_t i = 0; old && i < old->count; i++) {
         if (old->item[i].tcp != tcp || strcmp(old->item[i].text, text))
             continue;
         struct listener *l = &set->item[set->count++];
         *l = old->item[i];
-        l->worker %= set->workers;
+        l->worker = carried++ % set->workers;
         if (set->shared_ports)
             set_option(l->fd, SOL_SOCKET, SO_REUSEPORT, 1);
     }

@@ -32,7 +32,7 @@ static void close_stdin(void)
 
 static _Noreturn void become(const struct inherit *in, char **argv, const struct identity *id)
 {
-    setsid();
+    setpgid(0, 0);
     reset_signals();
     close_stdin();
     const char *step = "user";

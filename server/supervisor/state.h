@@ -37,6 +37,7 @@ struct child {
     bool ready, drained; /* it said so */
     bool expected;       /* its end is what we want */
     bool ended;          /* but not reaped yet: its pid must not be used again (children.h) */
+    bool doomed;         /* it hangs and is being ended */
     bool unannounced;    /* its end is told with its successor */
     bool took_over;      /* it went on after another, which is not told yet */
     struct msg_took_over how;

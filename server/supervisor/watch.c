@@ -28,6 +28,7 @@ static int find_hung_worker(struct supervisor *sup, const struct child *c)
 
 static void end_hung(struct supervisor *sup, struct child *c, const char *what)
 {
+    c->doomed = true;
     /* SIGABRT leaves a core; a stopped process takes SIGKILL only. */
     c->abort_at = sup->now;
     c->kill_at = sup->now + abort_grace;
@@ -39,7 +40,7 @@ void watch_heartbeats(struct supervisor *sup)
 {
     for (unsigned i = 0; i < STATS_PROCESSES; i++) {
         struct child *c = &sup->child[i];
-        if (!child_alive(c) || c->kill_at != 0)
+        if (!child_alive(c) || c->doomed || c->kill_at != 0)
             continue;
         int64_t beat = atomic_load(&sup->stats->process[i].heartbeat_at);
         int worker = find_hung_worker(sup, c);
