@@ -78,7 +78,12 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
       "Nothing to do: it is compiled again from its source. Check the disk if it recurs.")         \
     X(EVENT_STATE_DIR, 8107, SEVERITY_ERROR, "The state directory cannot be used",                 \
       "Create it, or correct its permissions or free space; until then nothing is kept over a "    \
-      "restart.")
+      "restart.")                                                                                  \
+    X(EVENT_HISTORY, 8108, SEVERITY_WARNING,                                                       \
+      "The history of events was damaged or foreign and was begun anew",                           \
+      "Nothing to do: the old file is kept beside it. Check the disk if it recurs.")               \
+    X(EVENT_LOST, 8109, SEVERITY_WARNING, "Events came faster than they could be kept",            \
+      "See the log for the missing ones.")
 
 enum event {
 #define X(id, number, severity, title, remedy) id,
