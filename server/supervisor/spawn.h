@@ -6,7 +6,8 @@
 #include "server/supervisor/identity.h"
 #include "server/supervisor/inherit.h"
 
-/* Starts `program` (when it cannot be run: the file this process runs) in a session of its own, so
- * that a terminal's signals reach the supervisor only. Returns the pid; ERR_SYSTEM and errno,
- * ERR_LIMIT, ERR_MEMORY. A child that cannot exec says why in the log and ends with status 127. */
+/* Starts `program` (when it cannot be run: the file this process runs) in a process group of its
+ * own, so that a terminal's signals reach the supervisor only. Returns the pid; ERR_SYSTEM and
+ * errno, ERR_LIMIT, ERR_MEMORY. A child that cannot exec says why in the log and ends with status
+ * 127. */
 pid_t spawn(const struct inherit *in, const char *program, const struct identity *id);
