@@ -18,7 +18,7 @@ static void send_result(struct supervisor *sup, uint64_t id, int status, const c
     snprintf(result.text, sizeof result.text, "%s", text);
     struct child *endpoint = children_find(sup, ROLE_ENDPOINT);
     if (endpoint)
-        child_send(sup, endpoint, MSG_RESULT, &result, sizeof result, NULL, 0);
+        children_send(sup, endpoint, MSG_RESULT, &result, sizeof result, NULL, 0);
 }
 
 void actions_reply(struct supervisor *sup, const struct request *request, int status,
@@ -45,7 +45,7 @@ static void forward(struct supervisor *sup, const struct msg_action *action)
         if (sup->forward[i] != 0)
             continue;
         sup->forward[i] = action->id;
-        if (child_send(sup, keeper, MSG_ACTION, action, sizeof *action, NULL, 0) != ERR_OK) {
+        if (children_send(sup, keeper, MSG_ACTION, action, sizeof *action, NULL, 0) != ERR_OK) {
             sup->forward[i] = 0;
             actions_reply(sup, &request, ERR_CLOSED, "the keeper does not take requests");
         }

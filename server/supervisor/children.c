@@ -38,7 +38,7 @@ static struct stats_process *row_of(struct supervisor *sup, const struct child *
     return &sup->stats->process[c->slot];
 }
 
-void child_set_state(struct supervisor *sup, struct child *c, enum process_state state)
+void children_set_state(struct supervisor *sup, struct child *c, enum process_state state)
 {
     atomic_store(&row_of(sup, c)->state, state);
 }
@@ -81,8 +81,8 @@ static void link_to_keeper(struct supervisor *sup, struct child *serve)
     int pair[2];
     if (!keeper || channel_pair(pair) != ERR_OK)
         return;
-    child_send(sup, serve, MSG_KEEPER, NULL, 0, &pair[0], 1);
-    child_send(sup, keeper, MSG_SERVE, NULL, 0, &pair[1], 1);
+    children_send(sup, serve, MSG_KEEPER, NULL, 0, &pair[0], 1);
+    children_send(sup, keeper, MSG_SERVE, NULL, 0, &pair[1], 1);
     close(pair[0]);
     close(pair[1]);
 }
@@ -143,15 +143,15 @@ static int cannot_start(struct supervisor *sup, struct child *c, int err)
 {
     int error = err == ERR_SYSTEM ? errno : err;
     int64_t pause = backoff_ended(&sup->backoff[c->role], sup->now, 0, longest_pause);
-    child_set_state(sup, c, PROCESS_DEAD);
+    children_set_state(sup, c, PROCESS_DEAD);
     stats_event(sup->stats, STATS_SUPERVISOR, EVENT_THREAD, error, role_name(c->role),
                 "cannot start the process: %s; tried again in %.1f s",
                 err == ERR_SYSTEM ? strerror(error) : err_text(err), (double)pause / 1e9);
     return ERR_SYSTEM;
 }
 
-int child_start(struct supervisor *sup, enum role role, const struct listeners *dns,
-                struct child **started)
+int children_start(struct supervisor *sup, enum role role, const struct listeners *dns,
+                   struct child **started)
 {
     struct child *c = find_free(sup, role);
     if (!c)
@@ -188,8 +188,8 @@ int child_start(struct supervisor *sup, enum role role, const struct listeners *
     return ERR_OK;
 }
 
-int child_send(struct supervisor *sup, struct child *c, uint32_t type, const void *payload,
-               size_t len, const int *fds, unsigned nfds)
+int children_send(struct supervisor *sup, struct child *c, uint32_t type, const void *payload,
+                  size_t len, const int *fds, unsigned nfds)
 {
     if (!child_alive(c) || c->channel < 0)
         return ERR_CLOSED;
@@ -198,20 +198,20 @@ int child_send(struct supervisor *sup, struct child *c, uint32_t type, const voi
         return ERR_OK;
     log_line(LOG_WARNING, "%s (pid %d): cannot be told: %s", role_name(c->role), (int)c->pid,
              err_text(err));
-    child_kill(sup, c);
+    children_kill(sup, c);
     return ERR_CLOSED;
 }
 
-void child_stop(struct supervisor *sup, struct child *c, int64_t grace)
+void children_stop(struct supervisor *sup, struct child *c, int64_t grace)
 {
     if (!child_alive(c))
         return;
     c->expected = true;
     c->kill_at = sup->now + grace;
-    child_send(sup, c, MSG_STOP, NULL, 0, NULL, 0);
+    children_send(sup, c, MSG_STOP, NULL, 0, NULL, 0);
 }
 
-void child_kill(struct supervisor *sup, struct child *c)
+void children_kill(struct supervisor *sup, struct child *c)
 {
     (void)sup;
     if (!child_alive(c))
@@ -282,7 +282,7 @@ static void note_end(struct supervisor *sup, struct child *c, const siginfo_t *i
         atomic_fetch_add(&sup->stats->crashes, 1);
         plan_next(sup, c);
     }
-    child_set_state(sup, c, c->expected ? PROCESS_NONE : PROCESS_DEAD);
+    children_set_state(sup, c, c->expected ? PROCESS_NONE : PROCESS_DEAD);
     if (c->role == ROLE_KEEPER) {
         actions_keeper_gone(sup);
         reload_keeper_gone(sup);
@@ -369,7 +369,7 @@ void children_signal(struct supervisor *sup)
 static void ensure(struct supervisor *sup, enum role role)
 {
     if (backoff_due(&sup->backoff[role], sup->now))
-        child_start(sup, role, sup->dns, NULL);
+        children_start(sup, role, sup->dns, NULL);
 }
 
 void children_ensure(struct supervisor *sup)

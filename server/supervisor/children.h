@@ -9,21 +9,21 @@
 void children_init(struct supervisor *sup);
 /* Starts a process in a free row and connects it to the keeper. ERR_LIMIT no row is free;
  * ERR_SYSTEM (told as an event). `dns` are the sockets of a serve process. */
-int child_start(struct supervisor *sup, enum role role, const struct listeners *dns,
-                struct child **started);
+int children_start(struct supervisor *sup, enum role role, const struct listeners *dns,
+                   struct child **started);
 /* Sends a message; one that cannot take it is broken or hangs and is ended. ERR_CLOSED. */
-int child_send(struct supervisor *sup, struct child *c, uint32_t type, const void *payload,
-               size_t len, const int *fds, unsigned nfds);
+int children_send(struct supervisor *sup, struct child *c, uint32_t type, const void *payload,
+                  size_t len, const int *fds, unsigned nfds);
 /* Asks it to end, and kills it after `grace` ns. */
-void child_stop(struct supervisor *sup, struct child *c, int64_t grace);
+void children_stop(struct supervisor *sup, struct child *c, int64_t grace);
 /* Kills it and what it started. */
-void child_kill(struct supervisor *sup, struct child *c);
+void children_kill(struct supervisor *sup, struct child *c);
 /* The serve process whose slot is claimed; NULL when nobody ever claimed. It may have ended. */
 struct child *children_active(struct supervisor *sup);
 /* A living process of a role that is not about to end; NULL. */
 struct child *children_find(struct supervisor *sup, enum role role);
 /* Sets the state others see. */
-void child_set_state(struct supervisor *sup, struct child *c, enum process_state state);
+void children_set_state(struct supervisor *sup, struct child *c, enum process_state state);
 
 /* Notes children that ended; reaps those that may be. */
 void children_reap(struct supervisor *sup);

@@ -15,13 +15,13 @@ static void on_ready(struct supervisor *sup, struct child *c, const void *payloa
     (void)payload;
     c->ready = true;
     if (c->role != ROLE_SERVE) {
-        child_set_state(sup, c, PROCESS_ACTIVE);
+        children_set_state(sup, c, PROCESS_ACTIVE);
         return;
     }
     /* It may have taken over in the meantime. */
     if (supervisor_claim_slot(sup) == c->slot)
         return;
-    child_set_state(sup, c, PROCESS_STANDBY);
+    children_set_state(sup, c, PROCESS_STANDBY);
     bool nobody_yet = supervisor_claim_slot(sup) == STATS_SERVE;
     if (nobody_yet && child_alive(c) && sup->stop.phase == STOP_NONE)
         restart_activate(sup, c, false);
@@ -38,7 +38,7 @@ static void on_took_over(struct supervisor *sup, struct child *c, const void *pa
 {
     c->how = *(const struct msg_took_over *)payload;
     c->took_over = c->ready = true;
-    child_set_state(sup, c, PROCESS_ACTIVE);
+    children_set_state(sup, c, PROCESS_ACTIVE);
 }
 
 static void on_action(struct supervisor *sup, struct child *c, const void *payload)
@@ -99,7 +99,7 @@ void messages_receive(struct supervisor *sup, struct child *c)
         if (err != ERR_OK) {
             log_line(LOG_ERROR, "%s (pid %d): bad message: %s; it is ended", role_name(c->role),
                      (int)c->pid, err_text(err));
-            child_kill(sup, c);
+            children_kill(sup, c);
             return;
         }
     }

@@ -127,7 +127,7 @@ static void finish(struct supervisor *sup)
     actions_reply(sup, &done.request, done.status, "%s", done.text);
     struct child *endpoint = &sup->child[STATS_ENDPOINT];
     if (done.endpoint_restart)
-        child_stop(sup, endpoint, 5 * CLK_SECOND);
+        children_stop(sup, endpoint, 5 * CLK_SECOND);
 }
 
 static void add_text(struct reload *r, const char *text)
@@ -140,8 +140,8 @@ static void tell_keeper(struct supervisor *sup, uint64_t generation)
 {
     struct child *keeper = children_find(sup, ROLE_KEEPER);
     struct msg_action message = {.id = RELOAD_ID(generation), .action = ACTION_SERVICE_RELOAD};
-    if (keeper &&
-        child_send(sup, keeper, MSG_CONFIG, &message, sizeof message, &sup->config_fd, 1) == ERR_OK)
+    if (keeper && children_send(sup, keeper, MSG_CONFIG, &message, sizeof message, &sup->config_fd,
+                                1) == ERR_OK)
         sup->reload.wait_keeper = true;
     else
         add_text(&sup->reload, "the keeper is being restarted and will read it");

@@ -20,9 +20,9 @@ void restart_activate(struct supervisor *sup, struct child *c, bool replay)
     while (!atomic_compare_exchange_weak(&stats->claim, &claim, ((claim >> 8) + 1) << 8 | c->slot))
         ;
     atomic_store(&stats->active, c->slot);
-    child_set_state(sup, c, PROCESS_ACTIVE);
+    children_set_state(sup, c, PROCESS_ACTIVE);
     struct msg_go go = {.replay = replay};
-    child_send(sup, c, MSG_GO, &go, sizeof go, NULL, 0);
+    children_send(sup, c, MSG_GO, &go, sizeof go, NULL, 0);
     if (sup->started)
         return;
     sup->started = true;
@@ -72,7 +72,7 @@ static void start_next(struct supervisor *sup)
 {
     if (!backoff_due(&sup->backoff[ROLE_SERVE], sup->now))
         return;
-    if (child_start(sup, ROLE_SERVE, sup->restart.listeners, &sup->restart.next) != ERR_LIMIT)
+    if (children_start(sup, ROLE_SERVE, sup->restart.listeners, &sup->restart.next) != ERR_LIMIT)
         return;
     struct child *oldest = NULL;
     for (unsigned i = 0; i < STATS_SERVE; i++) {
@@ -82,7 +82,7 @@ static void start_next(struct supervisor *sup)
             oldest = c;
     }
     if (oldest)
-        child_kill(sup, oldest);
+        children_kill(sup, oldest);
 }
 
 static bool step_prepare(struct supervisor *sup)
@@ -97,14 +97,14 @@ static bool step_prepare(struct supervisor *sup)
         for (unsigned i = 0; i < STATS_SERVE; i++) {
             struct child *c = &sup->child[i];
             if (c != r->next && c != children_active(sup) && !c->expected)
-                child_stop(sup, c, standby_grace);
+                children_stop(sup, c, standby_grace);
         }
         r->phase = RESTART_CLEAR;
         return true;
     }
     if (sup->now > r->deadline) {
         if (r->next)
-            child_stop(sup, r->next, standby_grace);
+            children_stop(sup, r->next, standby_grace);
         finish(sup, ERR_TIMEOUT, "the new process was not ready within 30 s");
         return false;
     }
@@ -160,8 +160,8 @@ static bool step_clear(struct supervisor *sup)
     r->drain_at = clk_mono_ns();
     r->deadline = sup->now + drained_within;
     if (child_alive(active)) {
-        child_set_state(sup, active, PROCESS_DRAINING);
-        child_send(sup, active, MSG_DRAIN, NULL, 0, NULL, 0);
+        children_set_state(sup, active, PROCESS_DRAINING);
+        children_send(sup, active, MSG_DRAIN, NULL, 0, NULL, 0);
     }
     r->phase = RESTART_DRAIN;
     return true;
@@ -192,7 +192,7 @@ static bool step_drain(struct supervisor *sup)
     struct restart *r = &sup->restart;
     bool old_done = r->old->drained || !child_alive(r->old);
     if (!old_done && sup->now > r->deadline) {
-        child_kill(sup, r->old);
+        children_kill(sup, r->old);
         r->deadline = INT64_MAX;
     }
     /* There is no way back once the old one drains: a new process that fails is replaced. */

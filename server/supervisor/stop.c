@@ -14,7 +14,7 @@ static void kill_all(struct supervisor *sup)
     sup->stop.at_once = true;
     for (unsigned i = 0; i < STATS_PROCESSES; i++) {
         sup->child[i].expected = true;
-        child_kill(sup, &sup->child[i]);
+        children_kill(sup, &sup->child[i]);
     }
 }
 
@@ -35,14 +35,14 @@ void stop_begin(struct supervisor *sup, const struct request *request)
         struct child *c = &sup->child[i];
         if (!child_alive(c) || c == children_active(sup))
             continue;
-        child_stop(sup, c, standby_grace);
+        children_stop(sup, c, standby_grace);
     }
     struct child *active = children_active(sup);
     if (active && child_alive(active)) {
-        child_set_state(sup, active, PROCESS_DRAINING);
+        children_set_state(sup, active, PROCESS_DRAINING);
         active->expected = true;
         active->kill_at = s->deadline;
-        child_send(sup, active, MSG_DRAIN, NULL, 0, NULL, 0);
+        children_send(sup, active, MSG_DRAIN, NULL, 0, NULL, 0);
     }
 }
 
@@ -69,12 +69,12 @@ void stop_step(struct supervisor *sup)
     struct stop *s = &sup->stop;
     if (s->phase == STOP_SERVE && !any_alive(sup, 0, STATS_SERVE)) {
         actions_reply(sup, &s->request, ERR_OK, "the server has stopped");
-        child_stop(sup, &sup->child[STATS_KEEPER], keeper_grace);
+        children_stop(sup, &sup->child[STATS_KEEPER], keeper_grace);
         s->phase = STOP_KEEPER;
     }
     if (s->phase == STOP_KEEPER && !child_alive(&sup->child[STATS_KEEPER])) {
         stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STOPPED, 0, "", "%s", describe(sup));
-        child_stop(sup, &sup->child[STATS_ENDPOINT], endpoint_grace);
+        children_stop(sup, &sup->child[STATS_ENDPOINT], endpoint_grace);
         s->phase = STOP_ENDPOINT;
     }
     if (s->phase == STOP_ENDPOINT && !child_alive(&sup->child[STATS_ENDPOINT]))
