@@ -90,21 +90,29 @@ static void test_rows(void **state)
     }
 }
 
-static void test_examples(void **state)
+/* Every block of YAML in a page is a whole, valid configuration. */
+static void check_page(const char *path)
 {
-    (void)state;
+    static const char begin[] = "```yaml\n";
     unsigned found = 0;
-    char *doc = read_file(doc_path);
-    for (char *at = strstr(doc, "```yaml\n"); at; at = strstr(at, "```yaml\n")) {
-        at += strlen("```yaml\n");
+    char *page = read_file(path);
+    for (char *at = strstr(page, begin); at; at = strstr(at, begin)) {
+        at += strlen(begin);
         char *end = strstr(at, "```");
         assert_non_null(end);
-        config_free(parse("example", at, (size_t)(end - at)));
+        config_free(parse(path, at, (size_t)(end - at)));
         at = end + 3;
         found++;
     }
     assert_true(found > 0);
-    free(doc);
+    free(page);
+}
+
+static void test_examples(void **state)
+{
+    (void)state;
+    check_page(doc_path);
+    check_page(SOURCE_DIR "/README.md");
 }
 
 /* The configurations of examples/, with how many zones each has. */
