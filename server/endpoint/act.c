@@ -157,7 +157,7 @@ void act_reply(struct act *a, struct reply *r)
     const struct command_outcome *o = &a->outcome;
     if (!a->recorded)
         record(a);
-    reply_begin(r, a->context, o->status);
+    reply_open(r, a->context, o->status);
     r->challenge = a->challenge;
     json_text(&r->body, "result", o->result);
     if (o->error)

@@ -62,7 +62,7 @@ void events_get(const struct request *q, struct reply *r)
     f.before = (int64_t)before;
     struct buf rows = {0};
     archive_query(c->archive, &f, render, &rows);
-    reply_begin(r, c, 200);
+    reply_open(r, c, 200);
     buf_puts(&r->body, ",\"events\":[");
     buf_add(&r->body, rows.data, rows.len);
     r->body.failed |= rows.failed;

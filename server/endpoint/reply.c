@@ -11,7 +11,7 @@
 const char reply_json[] = "application/json";
 const char reply_metrics[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-void reply_begin(struct reply *r, const struct context *c, unsigned status)
+void reply_open(struct reply *r, const struct context *c, unsigned status)
 {
     int64_t now_ms = clk_wall_ns() / CLK_MS;
     r->status = status;
@@ -34,7 +34,7 @@ void reply_error(struct reply *r, const struct context *c, unsigned status, cons
     bool close = r->close;
     reply_fini(r);
     r->close = close;
-    reply_begin(r, c, status);
+    reply_open(r, c, status);
     json_text(&r->body, "error", error);
     json_text(&r->body, "remedy", remedy);
     reply_end(r);

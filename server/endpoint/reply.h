@@ -35,7 +35,7 @@ struct reply {
 extern const char reply_json[], reply_metrics[];
 
 /* Starts a JSON object with what every reply carries; the caller goes on with `,"name":` ... */
-void reply_begin(struct reply *reply, const struct context *context, unsigned status);
+void reply_open(struct reply *reply, const struct context *context, unsigned status);
 /* ... and ends it. */
 void reply_end(struct reply *reply);
 /* Replaces what there is by an error. */

@@ -176,7 +176,7 @@ void status_get(const struct request *q, struct reply *r)
     const struct context *c = q->context;
     struct totals totals;
     struct survey_sums sums;
-    reply_begin(r, c, 200);
+    reply_open(r, c, 200);
     render_server(&r->body, c);
     render_processes(&r->body, c, &totals);
     render_zones(&r->body, c->stats);
@@ -196,7 +196,7 @@ void memory_get(const struct request *q, struct reply *r)
     struct survey_sums sums;
     struct buf *b = &r->body;
     const char *comma = "";
-    reply_begin(r, c, 200);
+    reply_open(r, c, 200);
     buf_puts(b, ",\"processes\":[");
     for (unsigned p = 0; p < STATS_PROCESSES; p++) {
         if (!is_row_used(c->stats, p))
@@ -232,7 +232,7 @@ static void say(const struct request *q, struct reply *r, const char *name, cons
         reply_error(r, q->context, 503, wrong, remedy);
         return;
     }
-    reply_begin(r, q->context, 200);
+    reply_open(r, q->context, 200);
     json_bool(&r->body, name, true);
     reply_end(r);
 }

@@ -230,7 +230,7 @@ void transfers_get(const struct request *q, struct reply *r)
         return;
     }
     uint64_t total = gather(l);
-    reply_begin(r, c, 200);
+    reply_open(r, c, 200);
     json_number(&r->body, "total", total);
     buf_puts(&r->body, ",\"transfers\":[");
     r->more = more;

@@ -273,7 +273,7 @@ void zones_get(const struct request *q, struct reply *r)
         reply_error(r, c, 503, "out of memory", event_info[EVENT_MEMORY_OUT].remedy);
         return;
     }
-    reply_begin(r, c, 200);
+    reply_open(r, c, 200);
     json_number(&r->body, "total", p->total);
     json_number(&r->body, "matched", p->matched);
     json_number(&r->body, "offset", p->offset);
@@ -309,7 +309,7 @@ void zone_get(const struct request *q, struct reply *r)
         reply_error(r, c, 404, "no such zone", "List the zones with GET /v1/zones.");
         return;
     }
-    reply_begin(r, c, 200);
+    reply_open(r, c, 200);
     buf_puts(&r->body, ",\"zone\":");
     render_zone(&r->body, c->stats, &z);
     buf_puts(&r->body, ",\"transfers\":[");
