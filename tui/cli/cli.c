@@ -165,7 +165,7 @@ static int complain(const struct cli *cli, const struct http_reply *reply, const
         fprintf(stderr, "zonedeck: %s: no answer from %s: %s\n", doing, url, reply->error);
     else if (reply->body.data && !reply_outcome(&o, reply->body.data, reply->body.len) &&
              o.error[0])
-        print_error(doing, &o);
+        print_refusal(doing, &o);
     else
         fprintf(stderr, "zonedeck: %s: %s replied with HTTP status %ld\n", doing, url,
                 reply->status);

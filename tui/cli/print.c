@@ -254,7 +254,7 @@ int print_raw(const char *data, size_t len)
     return good && !fflush(stdout) ? 0 : 1;
 }
 
-void print_error(const char *doing, const struct reply_outcome *o)
+void print_refusal(const char *doing, const struct reply_outcome *o)
 {
     put(stderr, "zonedeck: %s: %s%s%s", doing, o->text[0] ? o->text : o->error,
         o->remedy[0] ? "; " : "", o->remedy);

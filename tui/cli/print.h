@@ -23,6 +23,6 @@ void print_events(struct print *p, const struct http_reply *reply);
 void print_memory(struct print *p, const struct http_reply *reply);
 /* JSON as it came, and a line feed. Returns the exit status. */
 int print_raw(const char *data, size_t len);
-void print_error(const char *doing, const struct reply_outcome *o);
+void print_refusal(const char *doing, const struct reply_outcome *o);
 /* Done goes to stdout, the rest to stderr. */
 void print_outcome(const char *verb, const char *zone, const struct act_result *result);

@@ -22,6 +22,17 @@ static void upper(char *to, size_t size, const char *from)
     to[i] = '\0';
 }
 
+/* The server's own name; on a narrow screen up to its first dot. */
+static void put_host(const struct shown *s, struct line *l, uint32_t attr)
+{
+    enum { NARROW = 60 };
+    const char *name = s->model->status.server.name;
+    size_t len = l->canvas->cols < NARROW ? strcspn(name, ".") : strlen(name);
+    if (len > (size_t)l->end / 2)
+        len = (size_t)l->end / 2;
+    line_add(l, attr, " %.*s", (int)len, name);
+}
+
 static void draw_lost(const struct shown *s, struct canvas *c)
 {
     const struct model_status *st = &s->model->status;
@@ -31,8 +42,10 @@ static void draw_lost(const struct shown *s, struct canvas *c)
     char state[32];
     canvas_fill(c, 0, 0, c->cols, ATTR_REVERSE, ' ');
     struct line line = line_begin(c, 0, 0, c->cols);
-    line_add(&line, ATTR_REVERSE, " %s",
-             st->stamp.present ? s->model->status.server.name : s->address->url);
+    if (st->stamp.present)
+        put_host(s, &line, ATTR_REVERSE);
+    else
+        line_add(&line, ATTR_REVERSE, " %s", s->address->url);
     line_add(&line, ATTR_REVERSE | ATTR_BAD, "  NO ANSWER %s",
              format_stopwatch((s->now - since) / CLK_SECOND).text);
     upper(state, sizeof(state), st->server.state[0] ? st->server.state : "?");
@@ -72,7 +85,7 @@ static void draw_up(const struct shown *s, struct canvas *c)
     else if (c->cols >= 70)
         line_right(&right, 0, format_clock(s->wall).text);
     line.end = right.end;
-    line_add(&line, ATTR_BOLD, " %s", s->model->status.server.name);
+    put_host(s, &line, ATTR_BOLD);
     draw_state(s, &line);
     if (s->paused)
         line_add(&line, ATTR_WARN | ATTR_REVERSE, "  PAUSED");
@@ -98,6 +111,13 @@ static void draw_connecting(const struct shown *s, struct canvas *c)
              format_stopwatch((s->now - s->link->since) / CLK_SECOND).text);
 }
 
+/* Whether a text begins with the subject, final dot or not: then it need not be said twice. */
+static bool names(const char *text, const char *subject)
+{
+    size_t len = strlen(subject);
+    return !strncmp(text, subject, len && subject[len - 1] == '.' ? len - 1 : len);
+}
+
 static void draw_problem(const struct shown *s, struct canvas *c, int row,
                          const struct model_problem *p, int64_t more)
 {
@@ -115,7 +135,7 @@ static void draw_problem(const struct shown *s, struct canvas *c, int row,
                                           : " ");
     if (value_known(p->event) && c->cols >= 60)
         line_add(&line, attr, " %s", format_number(p->event.n, UNIT_EXACT).text);
-    if (p->subject[0])
+    if (p->subject[0] && !names(p->text, p->subject))
         line_add(&line, attr | ATTR_BOLD, " %s", p->subject);
     line.col++;
     line_rest(&line, attr, p->text);

@@ -229,6 +229,8 @@ void list_draw(struct ui *ui, const struct shown *s, struct canvas *c, struct ar
     int foot = area.rows >= 4 ? 1 : 0;
     struct area rows = {area.row, 0, area.rows - explained - foot, area.cols};
     int visible = rows.rows - 1;
+    /* From now on the operator sees that row as the selected one: it stays so when rows move. */
+    remember(ui, s);
     if (p->index < p->top)
         p->top = p->index;
     if (visible > 0 && p->index >= p->top + visible)

@@ -52,7 +52,7 @@ static void draw_memory(const struct shown *s, struct canvas *c, int row)
     line_add(&l, value_attr(share), "  %s", format_value(share, UNIT_PERMILLE).text);
     if (value_known(st->memory.system_available))
         line_add(&l, value_attr(st->memory.system_available), "   system free %s of %s",
-                 format_number(st->memory.system_available.n, UNIT_BYTES).text,
+                 format_value(st->memory.system_available, UNIT_BYTES).text,
                  format_value(st->memory.system_total, UNIT_BYTES).text);
 }
 
@@ -348,6 +348,15 @@ static void draw_worst(const struct shown *s, struct canvas *c, struct area a)
                    z->stamp.stale ? "not known now" : "every zone is served and current");
 }
 
+/* How many rows draw_worst can use. */
+static int worst_rows(const struct shown *s)
+{
+    int rows = 1;
+    for (unsigned i = 0; i < s->model->zones.count; i++)
+        rows += model_zone_severity(&s->model->zones.rows[i]) > 0;
+    return rows > 1 ? rows : 2;
+}
+
 static void draw_events(const struct shown *s, struct canvas *c, struct area a)
 {
     const struct model_events *e = &s->model->events;
@@ -373,7 +382,7 @@ static int draw_rows(const struct shown *s, struct canvas *c, struct area a)
 {
     static void (*const small[])(const struct shown *, struct canvas *, int) = {
         draw_memory, draw_queries, draw_zones, draw_transfers, draw_runs, draw_cpu};
-    enum { SMALL = sizeof(small) / sizeof(small[0]), FULL = 9 };
+    enum { SMALL = sizeof(small) / sizeof(small[0]), FULL = 9, TALL = 30 };
     int row = a.row;
     if (a.rows < FULL + 2) {
         for (int i = 0; i < SMALL && i < a.rows; i++)
@@ -384,6 +393,8 @@ static int draw_rows(const struct shown *s, struct canvas *c, struct area a)
     draw_roles(s, c, row++);
     draw_series(c, row++, &s->rates->memory_series, UNIT_BYTES);
     draw_cpu(s, c, row++);
+    if (a.rows >= TALL)
+        draw_series(c, row++, &s->rates->cpu_series, UNIT_PERMILLE);
     draw_queries(s, c, row++);
     draw_series(c, row++, &s->rates->queries_series, UNIT_MILLI_RATE);
     draw_zones(s, c, row++);
@@ -406,7 +417,7 @@ static void draw(const struct ui *ui, const struct shown *s, struct canvas *c, s
     draw_processes(s, c, (struct area){row, 0, processes, a.cols});
     row += processes;
     left -= processes;
-    int worst = left >= 4 ? left / 2 : 0;
+    int worst = left < 4 ? 0 : worst_rows(s) < left / 2 ? worst_rows(s) : left / 2;
     if (worst)
         draw_worst(s, c, (struct area){row, 0, worst, a.cols});
     if (left - worst >= 2)
