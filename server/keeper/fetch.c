@@ -189,7 +189,7 @@ static int message_failed(struct fetch *f, int err)
         return fail(f, TRANSFER_LOCAL, "out of memory");
     if (err == ERR_REFUSED)
         return fail(f, TRANSFER_DECLINED, "%s", f->axfr.reason);
-    return fail(f, TRANSFER_BAD, "sent %s", f->axfr.reason);
+    return fail(f, TRANSFER_BAD, "bad data: %s", f->axfr.reason);
 }
 
 static int receive(struct fetch *f)

@@ -167,7 +167,7 @@ static void primary_failed(struct secondary *s, int error, enum event event, con
     struct zone *z = s->zone;
     tell(s, event, error, reason);
     s->error = error;
-    snprintf(s->reason, sizeof s->reason, "primary %s %s", primary_text(s), reason);
+    snprintf(s->reason, sizeof s->reason, "primary %s: %s", primary_text(s), reason);
     note_row(s, event == EVENT_XFR_REFUSED ? TRANSFER_REFUSED : TRANSFER_FAILED, reason);
     if (++s->tried < z->config->primaries.count)
         ask_primary(s);
