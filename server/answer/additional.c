@@ -35,33 +35,42 @@ static bool is_within(const struct image *image, const struct image_node *node,
     return node != NULL;
 }
 
-static bool add_addresses(struct resolve *r, const struct image_node *node)
+/* What happened to the address RRsets: how many were added, how many did not fit. */
+struct added {
+    unsigned count, missed;
+};
+
+static void add_addresses(struct resolve *r, const struct image_node *node, struct added *added)
 {
     static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
-    bool fits = true;
     for (unsigned i = 0; i < 2; i++) {
         const struct image_rrset *set = node_rrset(node, types[i]);
         struct reply_owner owner = {0, node};
-        if (set && !reply_rrset(r->reply, SECTION_ADDITIONAL, r->image, owner, set, r->dnssec,
-                                UINT32_MAX, NULL))
-            fits = false;
+        if (!set)
+            continue;
+        if (reply_rrset(r->reply, SECTION_ADDITIONAL, r->image, owner, set, r->dnssec, UINT32_MAX,
+                        NULL))
+            added->count++;
+        else
+            added->missed++;
     }
-    return fits;
 }
 
 bool resolve_additional(struct resolve *r, const struct image_rrset *set,
                         const struct image_node *within)
 {
     struct targets targets;
-    bool fits = true;
+    struct added glue = {0}, other = {0};
     collect(r->image, set, &targets);
     for (unsigned i = 0; i < targets.count && within; i++) {
-        if (is_within(r->image, targets.node[i], within) && !add_addresses(r, targets.node[i]))
-            fits = false;
+        if (is_within(r->image, targets.node[i], within))
+            add_addresses(r, targets.node[i], &glue);
     }
     for (unsigned i = 0; i < targets.count; i++) {
         if (!within || !is_within(r->image, targets.node[i], within))
-            add_addresses(r, targets.node[i]);
+            add_addresses(r, targets.node[i], &other);
     }
-    return fits;
+    /* RFC 9471 section 2.1: glue within the delegated zone is part of the referral; and one that
+     * could have addresses and has none is of no use either. */
+    return !within || (!glue.missed && !(other.missed && !glue.count && !other.count));
 }

@@ -38,8 +38,9 @@ void resolve_referral(struct resolve *r, const struct image_node *cut);
 void resolve_nodata(struct resolve *r, const struct image_node *node);
 /* SOA, and with DNSSEC the proof that neither the name nor a wildcard for it exists. */
 void resolve_nxdomain(struct resolve *r);
-/* Adds addresses for the names in an RRset's RDATA, those at or below `within` (if any) first;
- * false when one of these did not fit (RFC 9471: then the referral is truncated). */
+/* Adds addresses for the names in an RRset's RDATA, those at or below `within` (a referral's owner,
+ * NULL for none) first. False: the referral must be truncated, as one of these or all of the others
+ * did not fit. */
 bool resolve_additional(struct resolve *r, const struct image_rrset *set,
                         const struct image_node *within);
 /* Adds an RRset, if the owner has it, to the authority section; sets truncated when it does not
