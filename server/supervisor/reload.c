@@ -52,7 +52,7 @@ static void tell_bind(void *arg, bool tcp, int error, const char *subject, const
 {
     struct supervisor *sup = arg;
     stats_event(sup->stats, STATS_SUPERVISOR, tcp ? EVENT_TCP_BIND : EVENT_UDP_BIND, error, subject,
-                "%s", text);
+                "%s: %s", subject, text);
 }
 
 struct listeners_report reload_report(struct supervisor *sup)
