@@ -228,9 +228,9 @@ static int open_disk_file(struct history *h)
         err = run(h, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;"
                      "PRAGMA journal_size_limit=1048576;");
     if (!err)
-        err = run(h, "BEGIN IMMEDIATE; UPDATE places SET count=count; COMMIT");
-    if (!err)
         err = prepare(h);
+    if (!err)
+        err = run(h, "BEGIN IMMEDIATE; UPDATE places SET count=count; COMMIT");
     return err;
 }
 
