@@ -414,7 +414,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 
 /* Its complaints are about clients and say little: one a second at most. When it has run out of
  * descriptors all the same (another process took the system's last), it would spin: pause it. */
-static void on_log(void *cls, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format, va_list ap)
 {
     struct listener *l = cls;
     int64_t now = clk_mono_ns();

@@ -195,8 +195,8 @@ static void h5_token(void **state)
         "Authorization: Bearer\r\n",
         "Authorization: Bearer a\r\n",
         "Authorization: Bearer aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
-        "Authorization: Bearer "
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+        ("Authorization: Bearer "
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"),
         "Authorization: Basic YWRtaW46YWRtaW4=\r\n",
     };
     (void)state;
