@@ -221,7 +221,7 @@ static void answer_message(struct worker *w, unsigned i, const unsigned char *qu
     unsigned char *out = out_buffer(w->tcp, i) + c->out;
     stats_add(w->stats,
               c->source.ss_family == AF_INET ? COUNTER_TCP4_QUERIES : COUNTER_TCP6_QUERIES, 1);
-    stats_add(w->stats, COUNTER_RECEIVE_BYTES, len + LENGTH);
+    stats_add(w->stats, COUNTER_RECEIVE_BYTES, len);
     if (w->shared->drills)
         drill_query(query, len);
     struct answer answer;
@@ -237,6 +237,7 @@ static void answer_message(struct worker *w, unsigned i, const unsigned char *qu
     } else {
         wire_put16(out, (unsigned)answer.len);
         c->out += LENGTH + (uint32_t)answer.len;
+        stats_add(w->stats, COUNTER_SEND_BYTES, answer.len);
     }
 }
 
@@ -287,6 +288,7 @@ static void stream(struct worker *w, unsigned i)
         }
         wire_put16(out, (unsigned)len);
         c->out += LENGTH + (uint32_t)len;
+        stats_add(w->stats, COUNTER_SEND_BYTES, len);
     }
 }
 
@@ -303,7 +305,6 @@ static bool flush(struct worker *w, unsigned i)
             continue;
         if (n < 0)
             return errno == EAGAIN;
-        stats_add(w->stats, COUNTER_SEND_BYTES, (uint64_t)n);
         c->sent += (uint32_t)n;
         c->active = clk_mono_ns();
     }
