@@ -90,7 +90,9 @@ def kill_again_and_again():
         def act():
             for _ in range(3):
                 running.wait_standby()
-                os.kill(running.active(), signal.SIGKILL)
+                victim = running.active()
+                os.kill(victim, signal.SIGKILL)
+                wait_until(lambda: running.active() != victim, 10, "another active process")
         result = under_load(running, act, wait=6)
         lost_at_most(result, 3 * 64)
         wait_until(lambda: running.status()["server"]["crashes"] == 3, 10, "three crashes")

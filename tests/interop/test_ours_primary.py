@@ -8,6 +8,7 @@ ZONEDECK_OURS=bind|nsd|knot puts another server in our place for what can be see
 import os
 import socket
 import subprocess
+import threading
 import time
 
 from zdtest import client, dns, zones
@@ -93,37 +94,51 @@ def transfer_notify_and_update():
             check(rows and all(row["bytes"] > 0 for row in rows if row["state"] == "done"), rows)
 
 
-def receive_notify(sock, zone, serial):
-    """Takes one NOTIFY, checks it (RFC 1996) and acknowledges it."""
-    data, source = sock.recvfrom(4096)
-    message = dns.Message(data)
-    check_equal((message.opcode, message.has(dns.AA), message.has(dns.QR)), (4, True, False), "header")
-    check_equal(message.question, [(dns.name_to_wire(zone), 6, 1)], "question")
-    for record in message.answer:
-        check_equal(int.from_bytes(record.rdata[-20:-16], "big"), serial, "serial told")
-    sock.sendto(dns.query(zone, "SOA", id=message.id, opcode=4, flags=dns.QR | dns.AA), source)
-    return message.id
+class Listener(threading.Thread):
+    """A secondary that acknowledges every NOTIFY and keeps it."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.port, self.messages = free_port(), []
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((HOST, self.port))
+        self.start()
+
+    def run(self):
+        while True:
+            data, source = self.sock.recvfrom(4096)
+            message = dns.Message(data)
+            self.messages.append(message)
+            name = message.question[0][0]
+            self.sock.sendto(dns.query(name, "SOA", id=message.id, opcode=4,
+                                       flags=dns.QR | dns.AA), source)
 
 
 @case
 def notify_by_hand():
-    """The notify action sends one more; each has an ID of its own."""
+    """At start, for a new version and for each notify action one NOTIFY (RFC 1996)."""
     if STAND_IN:
         raise Skip("an action of ours")
-    name, port = "act.test.", free_port()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, port))
-        sock.settimeout(20)
-        family = Family(name, [], extra_notify=[(HOST, port)])
-        family.write(zones.small(name, serial=1))
-        with family:
-            idents = [receive_notify(sock, name, 1)]
-            wait_until(lambda: family.ours.zone(name)["notify_pending"] == 0, 10, "acknowledged")
-            for _ in range(3):
-                family.ours.post(f"/v1/zones/{name}/notify")
-                idents.append(receive_notify(sock, name, 1))
-                wait_until(lambda: family.ours.zone(name)["notify_pending"] == 0, 10, "acknowledged")
-            check(len(set(idents)) > 1, "the same ID every time", idents)
+    name, listener = "act.test.", Listener()
+    family = Family(name, [], extra_notify=[(HOST, listener.port)])
+    family.write(zones.small(name, serial=1))
+    with family:
+        wait_until(lambda: len(listener.messages) == 1, 10, "NOTIFY at start")
+        for _ in range(3):
+            family.ours.post(f"/v1/zones/{name}/notify")
+        check_equal(len(listener.messages), 4, "NOTIFY")
+        family.write(zones.small(name, serial=2))
+        family.reload()
+        wait_until(lambda: len(listener.messages) == 5, 10, "NOTIFY of serial 2")
+        wait_until(lambda: family.ours.zone(name)["notify_pending"] == 0, 10, "acknowledged")
+    for message in listener.messages:
+        check_equal((message.opcode, message.has(dns.AA), message.has(dns.QR)), (4, True, False),
+                    "header")
+        check_equal(message.question, [(dns.name_to_wire(name), 6, 1)], "question")
+        for record in message.answer:
+            check_equal(int.from_bytes(record.rdata[-20:-16], "big"),
+                        2 if message is listener.messages[-1] else 1, "serial told")
+    check(len({message.id for message in listener.messages}) > 1, "the same ID every time")
 
 
 @case

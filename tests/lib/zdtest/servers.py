@@ -374,7 +374,7 @@ class Zonedeckd(Server):
         return wait_until(lambda: self.process_of("serve", "standby"), seconds, "a standby",
                           alive=self.alive)["pid"]
 
-    def counted(self, expected, seconds=5):
+    def counted(self, expected, seconds=2):
         """A context: the counters named move by exactly so much inside it. What is added to the
         table before its end counts as well."""
         return Counted(self, expected, seconds)
@@ -397,9 +397,12 @@ class Counted:
             return
         # An answer can reach the client before its counter is stored: wait, then insist.
         try:
-            wait_until(lambda: self.moved() == self.expected, self.seconds, "counters")
+            wait_until(lambda: self.moved() == self.expected, self.seconds, "counters", every=0.005)
         except Failure:
-            raise Failure(f"counters moved {self.moved()}, expected {self.expected}") from None
+            moved = self.moved()
+            raise Failure("counters: " + ", ".join(
+                f"{name} moved by {moved[name]}, expected {value}"
+                for name, value in self.expected.items() if moved[name] != value)) from None
 
 
 class Peer(Server):
