@@ -2,6 +2,7 @@
 """Bad input of every kind: one clear error that names the place and the cure, an event, and the rest
 goes on serving."""
 
+import errno
 import os
 import random
 import socket
@@ -48,10 +49,10 @@ def text(content):
 # zone, how its file is made, the event's numbers, what its text names beside the file
 BAD_FILES = [
     ("syntax.test.", text(broken_line("syntax.test.")), (1502,), ":5:"),
-    ("missing.test.", lambda path: None, (1000,), "o such file"),
+    ("missing.test.", lambda path: None, (1000,), "does not exist"),
     ("unreadable.test.", make_unreadable, (1000,), "ermission"),
     ("empty.test.", text(""), (1605, 1502, 1000), "empty"),
-    ("comment.test.", text("; nothing here\n"), (1605, 1502), "SOA"),
+    ("comment.test.", text("; nothing here\n"), (1605, 1502), "no record"),
     ("directory.test.", lambda path: path.mkdir(), (1000,), "directory"),
     ("fifo.test.", make_fifo, (1000,), "file"),
     ("nosoa.test.", text("nosoa.test. 60 IN NS ns.example.net.\n"), (1605, 1502), "SOA"),
@@ -283,13 +284,14 @@ def state_directory_is_read_only():
 @case
 def state_directory_is_full():
     with Mounted("size=64k,mode=777") as path:
-        with open(path / "filler", "wb") as filler:
-            try:
-                while True:
-                    filler.write(b"x" * 4096)
-                    filler.flush()
-            except OSError:
+        filler = os.open(path / "filler", os.O_WRONLY | os.O_CREAT)
+        try:
+            while os.write(filler, b"x" * 4096):
                 pass
+        except OSError as why:
+            check_equal(why.errno, errno.ENOSPC, "errno")
+        finally:
+            os.close(filler)
         unusable_state(path)
 
 
