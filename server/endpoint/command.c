@@ -45,7 +45,7 @@ static const struct {
     {ERR_CONFIG, 422, "Correct the configuration and check it with: zonedeckd -t -c FILE."},
     {ERR_FORMAT, 422, "Correct the zone file and check it with: zonedeckd -t ZONE FILE."},
     {ERR_ZONE, 422, "Correct the zone file and check it with: zonedeckd -t ZONE FILE."},
-    {ERR_REFUSED, 502, "Allow this server's address at the primary."},
+    {ERR_REFUSED, 502, "Look at the primary: it must run, and allow this server's address."},
     {ERR_TIMEOUT, 502, "Check the other side and the network."},
     {ERR_CLOSED, 503, "See GET /v1/status for what is wrong with the server."},
     {ERR_MEMORY, 503, "Free memory or raise the limit; what was served goes on."},

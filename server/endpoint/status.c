@@ -137,10 +137,11 @@ static void render_memory(struct buf *b, const struct totals *totals)
 static void render_counters(struct buf *b, const struct stats *s)
 {
     uint64_t open = 0;
+    uint32_t workers = atomic_load(&s->workers);
     for (unsigned p = 0; p < STATS_SERVE; p++) {
         unsigned state = atomic_load(&s->process[p].state);
-        for (unsigned w = 0; w < STATS_WORKERS && state != PROCESS_NONE && state != PROCESS_DEAD;
-             w++)
+        bool running = state != PROCESS_NONE && state != PROCESS_DEAD;
+        for (uint32_t w = 0; w < workers && w < STATS_WORKERS && running; w++)
             open += atomic_load(&s->worker[p][w].connections);
     }
     json_number(b, "tcp_connections", open);

@@ -95,14 +95,24 @@ static void check_processes(const struct context *c, struct problems *out)
                     "the supervisor is gone; nothing restarts what dies from now on", 0);
 }
 
-static enum event event_of_zone(const struct stats_zone *z)
+/* What the primaries say decides; a connection that is refused is a primary that does not answer.
+ */
+static enum event event_of_secondary(const struct stats *stats, const struct stats_zone *z)
+{
+    enum event event = z->error == ERR_FORMAT ? EVENT_XFR_BAD : EVENT_XFR_UNREACHABLE;
+    for (uint32_t i = 0; i < z->transfers && z->transfer + i < STATS_TRANSFERS_IN; i++) {
+        if (stats->transfers_in[z->transfer + i].state == TRANSFER_REFUSED)
+            event = EVENT_XFR_REFUSED;
+    }
+    return event;
+}
+
+static enum event event_of_zone(const struct stats *stats, const struct stats_zone *z)
 {
     if (z->state == ZONE_EXPIRED)
         return EVENT_ZONE_EXPIRED;
     if (z->role == ZONE_SECONDARY)
-        return z->error == ERR_REFUSED  ? EVENT_XFR_REFUSED
-               : z->error == ERR_FORMAT ? EVENT_XFR_BAD
-                                        : EVENT_XFR_UNREACHABLE;
+        return event_of_secondary(stats, z);
     return z->error == ERR_MISSING || z->error == ERR_SYSTEM ? EVENT_FILE_OPEN : EVENT_FILE_PARSE;
 }
 
@@ -131,7 +141,7 @@ static void check_zone(const struct stats *stats, uint32_t row, struct problems 
                 : z.state == ZONE_FAILED ? RANK_FAILED
                                          : RANK_STALE,
         .severity = z.state == ZONE_STALE ? SEVERITY_WARNING : SEVERITY_ERROR,
-        .event = event_of_zone(&z),
+        .event = event_of_zone(stats, &z),
         .since = z.since,
     };
     /* The texts are made only for those that will be shown. */

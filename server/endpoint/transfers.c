@@ -9,12 +9,30 @@
 enum { LIMIT = 1000, LIMIT_MOST = 10000, PART = 16384 };
 
 /* A row is named by its number: first those of transfers_in, then those of transfers_out. */
-enum { OUT_ROWS = STATS_SERVE * STATS_WORKERS * STATS_TRANSFERS_OUT };
+enum { OUT_NONE = STATS_TRANSFERS_IN + STATS_SERVE * STATS_WORKERS * STATS_TRANSFERS_OUT };
 
 static uint32_t in_rows(const struct stats *stats)
 {
     uint32_t n = atomic_load(&stats->transfer_rows);
     return n < STATS_TRANSFERS_IN ? n : STATS_TRANSFERS_IN;
+}
+
+/* How many rows of transfers_out there are to look at. A row that nobody wrote must not be read:
+ * the file is sparse, and reading makes a page of it real. */
+static uint32_t out_rows(const struct stats *stats)
+{
+    uint32_t workers = atomic_load(&stats->workers);
+    return STATS_SERVE * (workers < STATS_WORKERS ? workers : STATS_WORKERS) * STATS_TRANSFERS_OUT;
+}
+
+/* The row number of the i-th of them; OUT_NONE when its process never was. */
+static uint32_t out_row(const struct stats *stats, uint32_t i)
+{
+    uint32_t each = out_rows(stats) / STATS_SERVE;
+    uint32_t process = i / each;
+    if (atomic_load(&stats->process[process].starts) == 0)
+        return OUT_NONE;
+    return STATS_TRANSFERS_IN + process * STATS_WORKERS * STATS_TRANSFERS_OUT + i % each;
 }
 
 static const struct stats_transfer *row_of(const struct stats *stats, uint32_t n)
@@ -42,9 +60,9 @@ static void mend(const struct stats *stats, uint32_t n, struct stats_transfer *t
 
 static bool read_row(const struct stats *stats, uint32_t n, struct stats_transfer *t)
 {
-    const struct stats_transfer *row = row_of(stats, n);
-    if (!row->used)
+    if (n == OUT_NONE || !row_of(stats, n)->used)
         return false;
+    const struct stats_transfer *row = row_of(stats, n);
     stats_read_transfer(row, t);
     mend(stats, n, t);
     return t->used && t->state != TRANSFER_NONE;
@@ -194,12 +212,11 @@ static void free_list(void *state)
 static uint64_t gather(struct list *l)
 {
     uint64_t total = 0;
-    uint32_t in = in_rows(l->stats);
-    for (uint32_t n = 0; n < STATS_TRANSFERS_IN + OUT_ROWS; n++) {
+    uint32_t in = in_rows(l->stats), all = in + out_rows(l->stats);
+    for (uint32_t i = 0; i < all; i++) {
         struct stats_transfer t;
         struct place p;
-        if (n == in)
-            n = STATS_TRANSFERS_IN;
+        uint32_t n = i < in ? i : out_row(l->stats, i - in);
         if (!read_row(l->stats, n, &t))
             continue;
         total++;
@@ -254,8 +271,8 @@ void transfers_of_zone(const struct stats *stats, uint32_t row, const struct sta
         if (n < in_rows(stats) && read_row(stats, n, &t) && t.zone == row)
             append(body, stats, &t);
     }
-    for (uint32_t i = 0; i < OUT_ROWS; i++) {
-        if (read_row(stats, STATS_TRANSFERS_IN + i, &t) && t.zone == row)
+    for (uint32_t i = 0; i < out_rows(stats); i++) {
+        if (read_row(stats, out_row(stats, i), &t) && t.zone == row)
             append(body, stats, &t);
     }
 }
@@ -264,10 +281,8 @@ uint32_t transfers_out_running(const struct stats *stats)
 {
     struct stats_transfer t;
     uint32_t running = 0;
-    for (uint32_t i = 0; i < OUT_ROWS; i++) {
-        const struct stats_transfer *row = row_of(stats, STATS_TRANSFERS_IN + i);
-        if (row->used && row->state == TRANSFER_RUNNING &&
-            read_row(stats, STATS_TRANSFERS_IN + i, &t))
+    for (uint32_t i = 0; i < out_rows(stats); i++) {
+        if (read_row(stats, out_row(stats, i), &t))
             running += t.state == TRANSFER_RUNNING;
     }
     return running;
