@@ -590,7 +590,10 @@ static void h16_many_zones(void **state)
     assert_int_equal(json_integer_value(json_object_get(root, "matched")), 10);
     json_decref(root);
     int64_t best = INT64_MAX;
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 4; i++) {
+        /* What was found out for the one before is no longer used. */
+        poll(NULL, 0, 1050);
+        stage_beat(&stage);
         int64_t begin = clk_mono_ns();
         assert_int_equal(stage_get(&stage, true, "/v1/status", body, CAP), 200);
         int64_t took = clk_mono_ns() - begin;

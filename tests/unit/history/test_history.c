@@ -7,10 +7,12 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -347,6 +349,55 @@ static void goes_on_in_memory(void **state)
     history_close(h);
 }
 
+static struct stats *stats;
+static int stats_fd;
+
+static struct drain start_drain(struct history *h)
+{
+    struct drain d = {.stats = stats, .history = h};
+    drain_start(&d);
+    return d;
+}
+
+/* The file may not grow any more, as on a full disk. */
+static void full_disk(void **state)
+{
+    char text[200];
+    struct rlimit before, limit;
+    struct stat st;
+    (void)state;
+    stats = stats_create(&stats_fd);
+    struct history *h = open_here();
+    struct drain d = start_drain(h);
+    stats_event(stats, STATS_KEEPER, EVENT_FILE_OPEN, 0, "a.", "before");
+    assert_int_equal(drain_run(&d), 1);
+    snprintf(text, sizeof text, "%s-wal", path);
+    assert_int_equal(stat(text, &st), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = (struct rlimit){(rlim_t)st.st_size, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    memset(text, 'x', sizeof text);
+    for (int i = 0; i < 200; i++)
+        stats_event(stats, STATS_KEEPER, EVENT_FILE_OPEN, 0, "a.", "%d %.150s", i, text);
+    assert_int_equal(drain_run(&d), 200);
+    assert_false(history_on_disk(h));
+    assert_int_equal(stats->events[STATS_KEEPER].kept, 1);
+    assert_int_equal(look(h, 0, 1000, 0, "a.").count, 201);
+    assert_false(history_retry(h));
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(history_retry(h));
+    drain_mark(&d);
+    assert_int_equal(stats->events[STATS_KEEPER].kept, 201);
+    history_close(h);
+    h = open_here();
+    assert_string_equal(history_damaged(h), "");
+    assert_int_equal(look(h, 0, 1000, 0, "a.").count, 201);
+    history_close(h);
+    stats_unmap(stats);
+    close(stats_fd);
+}
+
 static void missing_directory(void **state)
 {
     char where[128];
@@ -366,16 +417,6 @@ static void missing_directory(void **state)
     assert_int_equal(history_open(&h, where), ERR_OK);
     assert_int_equal(look(h, 0, 10, 0, "").count, 1);
     history_close(h);
-}
-
-static struct stats *stats;
-static int stats_fd;
-
-static struct drain start_drain(struct history *h)
-{
-    struct drain d = {.stats = stats, .history = h};
-    drain_start(&d);
-    return d;
 }
 
 static void drains_in_order(void **state)
@@ -470,6 +511,7 @@ int main(void)
         CASE(damaged_files_are_put_aside),
         CASE(damage_while_open),
         CASE(goes_on_in_memory),
+        CASE(full_disk),
         CASE(missing_directory),
         CASE(drains_in_order),
         CASE(counts_what_was_lost),
