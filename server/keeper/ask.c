@@ -60,8 +60,8 @@ static void queue_drop(struct ask_queue *q, const struct ask *ask)
 void asks_init(struct keeper *k)
 {
     for (int i = 0; i < ASK_KINDS; i++) {
-        queue_init(&k->asks.urgent[i]);
-        queue_init(&k->asks.normal[i]);
+        for (int lane = 0; lane < ASK_LANES; lane++)
+            queue_init(&k->asks.queue[i][lane]);
     }
 }
 
@@ -80,19 +80,20 @@ static void stop(struct ask *ask)
     struct keeper *k = ask->keeper;
     close_socket(ask);
     loop_clear_timer(&k->loop, &ask->timer);
-    if (ask->queued) {
-        queue_drop(&k->asks.urgent[ask->kind], ask);
-        queue_drop(&k->asks.normal[ask->kind], ask);
-    }
-    if (ask->running)
+    for (int lane = 0; lane < ASK_LANES && ask->queued; lane++)
+        queue_drop(&k->asks.queue[ask->kind][lane], ask);
+    if (ask->running) {
         k->asks.running[ask->kind]--;
-    ask->queued = ask->running = false;
+        k->asks.suspects[ask->kind] -= ask->suspect;
+    }
+    ask->queued = ask->running = ask->suspect = false;
 }
 
 static void finish(struct ask *ask, const struct ask_reply *reply)
 {
     struct keeper *k = ask->keeper;
     enum ask_kind kind = ask->kind;
+    suspect_note(&k->asks.silent, &ask->address, clk_mono_ns(), reply->status == ERR_TIMEOUT);
     stop(ask);
     ask->done(ask->ctx, reply);
     pump(k, kind);
@@ -202,15 +203,26 @@ static void fail_now(struct ask *ask, int status, const char *reason)
     finish(ask, &reply);
 }
 
+/* With many waiting, a server that others found silent too gets no second chance in this round. */
+static bool give_up(struct ask *ask)
+{
+    struct asks *asks = &ask->keeper->asks;
+    int64_t now = clk_mono_ns();
+    bool known = suspect_is(&asks->silent, &ask->address, now);
+    suspect_note(&asks->silent, &ask->address, now, true);
+    return ask->tries == kinds[ask->kind].tries ||
+           (known && asks->running[ask->kind] > ASK_AT_ONCE / 2);
+}
+
 /* Fires at the start and after each try. */
 static void on_timer(void *ctx)
 {
     struct ask *ask = ctx;
     close_socket(ask);
-    if (ask->tries < kinds[ask->kind].tries)
-        try(ask);
-    else
+    if (ask->tries && give_up(ask))
         fail_now(ask, ERR_TIMEOUT, "does not answer");
+    else
+        try(ask);
 }
 
 static void try(struct ask *ask)
@@ -236,19 +248,41 @@ static void try(struct ask *ask)
     loop_set_timer(&k->loop, &ask->timer, clk_mono_ns() + pause * CLK_SECOND);
 }
 
+static void run(struct keeper *k, struct ask *ask, bool suspect)
+{
+    ask->queued = false;
+    ask->running = true;
+    ask->suspect = suspect;
+    k->asks.running[ask->kind]++;
+    k->asks.suspects[ask->kind] += suspect;
+    loop_set_timer(&k->loop, &ask->timer, clk_mono_ns());
+}
+
+/* The next one that may run now. */
+static struct ask *choose(struct keeper *k, enum ask_kind kind, bool *suspect)
+{
+    struct ask_queue *queue = k->asks.queue[kind];
+    struct ask *ask = queue_take(&queue[ASK_URGENT]);
+    int64_t now = clk_mono_ns();
+    *suspect = false;
+    while (!ask && (ask = queue_take(&queue[ASK_NORMAL])) &&
+           suspect_is(&k->asks.silent, &ask->address, now)) {
+        queue_put(&queue[ASK_SUSPECT], ask);
+        ask = NULL;
+    }
+    if (!ask && k->asks.suspects[kind] < ASK_SUSPECTS) {
+        ask = queue_take(&queue[ASK_SUSPECT]);
+        *suspect = true;
+    }
+    return ask;
+}
+
 static void pump(struct keeper *k, enum ask_kind kind)
 {
-    while (k->asks.running[kind] < ASK_AT_ONCE) {
-        struct ask *ask = queue_take(&k->asks.urgent[kind]);
-        if (!ask)
-            ask = queue_take(&k->asks.normal[kind]);
-        if (!ask)
-            return;
-        ask->queued = false;
-        ask->running = true;
-        k->asks.running[kind]++;
-        loop_set_timer(&k->loop, &ask->timer, clk_mono_ns());
-    }
+    bool suspect;
+    struct ask *ask;
+    while (k->asks.running[kind] < ASK_AT_ONCE && (ask = choose(k, kind, &suspect)))
+        run(k, ask, suspect);
 }
 
 int ask_init(struct ask *ask, struct keeper *k)
@@ -279,7 +313,7 @@ void ask_start(struct ask *ask, enum ask_kind kind, bool urgent, const uint8_t *
     ask->ctx = ctx;
     ask->tries = 0;
     ask->queued = true;
-    queue_put(urgent ? &k->asks.urgent[kind] : &k->asks.normal[kind], ask);
+    queue_put(&k->asks.queue[kind][urgent ? ASK_URGENT : ASK_NORMAL], ask);
     pump(k, kind);
 }
 

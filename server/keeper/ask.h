@@ -2,8 +2,9 @@
  *
  * Each try has a fresh socket with a port of the kernel's choosing, connected, and a random id; an
  * answer counts only from that peer and with that id, question and opcode (RFC 5452), all else is
- * ignored as if it had not come. At most ASK_AT_ONCE of a kind are under way; urgent ones go
- * before the others. An ask lies in its owner's memory. */
+ * ignored as if it had not come. At most ASK_AT_ONCE of a kind are under way, urgent ones go before
+ * the others, and only ASK_SUSPECTS may be to servers that did not answer lately. An ask lies in
+ * its owner's memory. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,11 +14,12 @@
 #include "server/config/config.h"
 #include "server/dns/name.h"
 #include "server/keeper/loop.h"
+#include "server/keeper/suspect.h"
 
 struct keeper;
 
 enum ask_kind { ASK_SOA, ASK_NOTIFY, ASK_KINDS };
-enum { ASK_AT_ONCE = 64 };
+enum { ASK_AT_ONCE = 64, ASK_SUSPECTS = 8 };
 
 struct ask_soa {
     uint32_t serial, refresh, retry, expire;
@@ -44,16 +46,19 @@ struct ask {
     struct ask *next;
     uint16_t id;
     uint8_t tries;
-    bool queued, running;
+    bool queued, running, suspect;
 };
 
 struct ask_queue {
     struct ask *head, **tail;
 };
 
+enum ask_lane { ASK_URGENT, ASK_NORMAL, ASK_SUSPECT, ASK_LANES };
+
 struct asks {
-    struct ask_queue urgent[ASK_KINDS], normal[ASK_KINDS];
-    unsigned running[ASK_KINDS];
+    struct ask_queue queue[ASK_KINDS][ASK_LANES];
+    unsigned running[ASK_KINDS], suspects[ASK_KINDS]; /* suspects: of those that run */
+    struct suspects silent;
 };
 
 void asks_init(struct keeper *k);
