@@ -191,15 +191,15 @@ static void take_frame(struct load_job *job, struct channel_frame *f)
 {
     struct loaded_frame *loaded_frame = (void *)f->payload;
     struct progress_frame *progress = (void *)f->payload;
-    if (f->type == FRAME_PROGRESS && f->len == sizeof *progress && progress->index == job->done &&
-        progress->permille <= 1000) {
+    if (f->type == FRAME_PROGRESS && f->len == sizeof *progress && job->done < job->count &&
+        progress->index == job->done && progress->permille <= 1000) {
         struct zone *z = job->zones[job->done];
         z->progress = (uint16_t)progress->permille;
         row_write(z);
         return;
     }
-    if (f->type != FRAME_LOADED || f->len < sizeof *loaded_frame ||
-        loaded_frame->index != job->done || job->done == job->count)
+    if (f->type != FRAME_LOADED || f->len < sizeof *loaded_frame || job->done == job->count ||
+        loaded_frame->index != job->done)
         return;
     struct zone *z = job->zones[job->done++];
     int memory = -1;

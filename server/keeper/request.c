@@ -157,7 +157,7 @@ static void act_notify(struct zone *z, uint64_t id)
         answer(k, id, ERR_ZONE, "the zone is not served, so there is nothing to notify of");
     } else if (add(z, REQUEST_NOTIFY, (z->notifier ? z->notifier->started : 0) + 1, id, NULL)) {
         if (notify_start(z, true))
-            request_done(z, REQUEST_NOTIFY, UINT32_MAX / 2, ERR_MEMORY, err_text(ERR_MEMORY));
+            request_done(z, REQUEST_NOTIFY, REQUEST_ALL, ERR_MEMORY, err_text(ERR_MEMORY));
     }
 }
 

@@ -15,6 +15,7 @@ struct keeper;
 struct zone;
 struct config;
 
+enum { REQUEST_ALL = INT32_MAX }; /* a number that settles all of a kind */
 enum request_kind { REQUEST_LOAD, REQUEST_REFRESH, REQUEST_NOTIFY };
 
 struct requests {

@@ -202,6 +202,7 @@ int zones_start(struct keeper *k)
             return ERR_MEMORY;
         k->zones[k->zone_count++] = z;
         take_stored(z);
+        stats_heartbeat(k->stats, k->slot); /* very many zones take their time */
     }
     rows_settle(k);
     timers_load(k);
@@ -239,8 +240,11 @@ static void zone_configure(struct zone *z, const struct config_zone *now)
     bool primaries = !same_peers(&was->primaries, &now->primaries);
     bool acls = !same_acls(&was->allow_transfer, &now->allow_transfer) ||
                 !same_acls(&was->allow_notify, &now->allow_notify);
-    if (peers)
+    if (peers) {
         notify_forget(z);
+        request_done(z, REQUEST_NOTIFY, REQUEST_ALL, ERR_CLOSED,
+                     "the zone's secondaries were changed meanwhile");
+    }
     z->config = now;
     if (primaries && z->secondary && !rows_resize(z))
         refresh_primaries(z);
@@ -281,6 +285,7 @@ static int add_missing(struct keeper *k, unsigned *came)
         ++*came;
         k->zones[i] = z;
         take_stored(z);
+        stats_heartbeat(k->stats, k->slot);
         begin(z);
         sync_zone(z);
     }
