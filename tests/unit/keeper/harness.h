@@ -40,7 +40,7 @@ struct harness {
     bool synced;
 };
 
-static struct harness *harness_new(void)
+static inline struct harness *harness_new(void)
 {
     struct harness *h = calloc(1, sizeof *h);
     int fd;
@@ -60,7 +60,7 @@ static struct harness *harness_new(void)
     return h;
 }
 
-static void harness_write(struct harness *h, const char *name, const char *text)
+static inline void harness_write(struct harness *h, const char *name, const char *text)
 {
     char path[256], temporary[300];
     snprintf(path, sizeof path, "%s/%s", h->dir, name);
@@ -73,7 +73,8 @@ static void harness_write(struct harness *h, const char *name, const char *text)
 }
 
 /* A zone of `count` addresses beside SOA and NS. */
-static void harness_zone(struct harness *h, const char *file, unsigned serial, unsigned count)
+static inline void harness_zone(struct harness *h, const char *file, unsigned serial,
+                                unsigned count)
 {
     struct buf b = {0};
     buf_printf(&b, "$TTL 300\n@ SOA ns h %u 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\n", serial);
@@ -83,7 +84,7 @@ static void harness_zone(struct harness *h, const char *file, unsigned serial, u
     buf_fini(&b);
 }
 
-static struct config *harness_config(struct harness *h, const char *zones, char **text)
+static inline struct config *harness_config(struct harness *h, const char *zones, char **text)
 {
     struct buf b = {0}, errors = {0};
     buf_printf(&b,
@@ -101,7 +102,7 @@ static struct config *harness_config(struct harness *h, const char *zones, char 
     return c;
 }
 
-static void harness_start(struct harness *h, const char *zones)
+static inline void harness_start(struct harness *h, const char *zones)
 {
     int ends[2];
     struct config *config = harness_config(h, zones, NULL);
@@ -130,7 +131,7 @@ static void harness_start(struct harness *h, const char *zones)
 }
 
 /* The next frame of a channel; false when none came in time. */
-static bool harness_receive(struct harness *h, int fd, int64_t deadline)
+static inline bool harness_receive(struct harness *h, int fd, int64_t deadline)
 {
     for (;;) {
         int r = channel_receive(fd, &h->frame);
@@ -144,13 +145,13 @@ static bool harness_receive(struct harness *h, int fd, int64_t deadline)
     }
 }
 
-static void harness_ready(struct harness *h)
+static inline void harness_ready(struct harness *h)
 {
     assert_true(harness_receive(h, h->supervisor, clk_mono_ns() + patience));
     assert_int_equal(h->frame.type, MSG_READY);
 }
 
-static void harness_serve(struct harness *h)
+static inline void harness_serve(struct harness *h)
 {
     int ends[2];
     assert_int_equal(channel_pair(ends), 0);
@@ -159,7 +160,7 @@ static void harness_serve(struct harness *h)
     h->serve = ends[0];
 }
 
-static struct msg_zone *harness_known(struct harness *h, const char *wire)
+static inline struct msg_zone *harness_known(struct harness *h, const char *wire)
 {
     for (unsigned i = 0; i < h->known_count; i++) {
         if (h->known[i].name_len == strlen(wire) + 1 &&
@@ -169,7 +170,7 @@ static struct msg_zone *harness_known(struct harness *h, const char *wire)
     return NULL;
 }
 
-static void harness_take(struct harness *h)
+static inline void harness_take(struct harness *h)
 {
     const struct msg_zone *m = (const void *)h->frame.payload;
     if (h->frame.type == MSG_SYNCED)
@@ -210,7 +211,7 @@ static void harness_take(struct harness *h)
     }
 
 /* The serial of the image that a serve process has of a zone; 0 none. Opens and verifies it. */
-static uint32_t harness_served(struct harness *h, const char *wire)
+static inline uint32_t harness_served(struct harness *h, const char *wire)
 {
     struct msg_zone *m = harness_known(h, wire);
     struct image *image;
@@ -226,7 +227,7 @@ static uint32_t harness_served(struct harness *h, const char *wire)
     return serial;
 }
 
-static bool harness_row(struct harness *h, const char *name, struct stats_zone *row)
+static inline bool harness_row(struct harness *h, const char *name, struct stats_zone *row)
 {
     char text[1024];
     for (uint32_t i = 0; i < atomic_load(&h->stats->zone_rows); i++) {
@@ -240,14 +241,14 @@ static bool harness_row(struct harness *h, const char *name, struct stats_zone *
     return false;
 }
 
-static unsigned harness_state(struct harness *h, const char *name)
+static inline unsigned harness_state(struct harness *h, const char *name)
 {
     struct stats_zone row;
     harness_row(h, name, &row);
     return row.state;
 }
 
-static bool harness_event(struct harness *h, enum event event, const char *part)
+static inline bool harness_event(struct harness *h, enum event event, const char *part)
 {
     struct stats_events *ring = &h->stats->events[STATS_KEEPER];
     struct stats_event e;
@@ -260,7 +261,7 @@ static bool harness_event(struct harness *h, enum event event, const char *part)
     return false;
 }
 
-static uint64_t harness_act(struct harness *h, enum action action, const char *zone)
+static inline uint64_t harness_act(struct harness *h, enum action action, const char *zone)
 {
     struct msg_action m = {.id = h->next_id++, .action = action};
     snprintf(m.zone, sizeof m.zone, "%s", zone);
@@ -269,7 +270,7 @@ static uint64_t harness_act(struct harness *h, enum action action, const char *z
     return m.id;
 }
 
-static uint64_t harness_reload(struct harness *h, const char *zones)
+static inline uint64_t harness_reload(struct harness *h, const char *zones)
 {
     char *text;
     struct msg_action m = {.id = h->next_id++, .action = ACTION_SERVICE_RELOAD};
@@ -283,7 +284,7 @@ static uint64_t harness_reload(struct harness *h, const char *zones)
 }
 
 /* Waits for a result and returns its status. */
-static int harness_result(struct harness *h, uint64_t id, char text[MSG_TEXT_MAX])
+static inline int harness_result(struct harness *h, uint64_t id, char text[MSG_TEXT_MAX])
 {
     struct msg_result m;
     assert_true(harness_receive(h, h->supervisor, clk_mono_ns() + 6 * patience));
@@ -295,7 +296,7 @@ static int harness_result(struct harness *h, uint64_t id, char text[MSG_TEXT_MAX
     return m.status;
 }
 
-static void harness_forget(struct harness *h)
+static inline void harness_forget(struct harness *h)
 {
     for (unsigned i = 0; i < h->known_count; i++) {
         if (h->known_fd[i] >= 0)
@@ -308,7 +309,7 @@ static void harness_forget(struct harness *h)
     h->serve = h->supervisor = -1;
 }
 
-static void harness_stop(struct harness *h)
+static inline void harness_stop(struct harness *h)
 {
     int status;
     assert_int_equal(channel_send(h->supervisor, MSG_STOP, NULL, 0, NULL, 0, 1000), 0);
@@ -318,14 +319,14 @@ static void harness_stop(struct harness *h)
     harness_forget(h);
 }
 
-static void harness_kill(struct harness *h)
+static inline void harness_kill(struct harness *h)
 {
     kill(h->pid, SIGKILL);
     assert_int_equal(waitpid(h->pid, NULL, 0), h->pid);
     harness_forget(h);
 }
 
-static int harness_unlink(const char *path, const struct stat *st, int kind, struct FTW *at)
+static inline int harness_unlink(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st;
     (void)kind;
@@ -333,7 +334,7 @@ static int harness_unlink(const char *path, const struct stat *st, int kind, str
     return remove(path);
 }
 
-static void harness_free(struct harness *h)
+static inline void harness_free(struct harness *h)
 {
     nftw(h->dir, harness_unlink, 16, FTW_DEPTH | FTW_PHYS);
     stats_unmap(h->stats);

@@ -1,5 +1,5 @@
-/* A scripted primary on loopback, in a process of its own: serial and behaviour are changed by the test
- * while it runs. */
+/* A scripted primary on loopback, in a process of its own: serial and behaviour are changed by the
+ * test while it runs. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -12,12 +12,12 @@
 
 enum primary_mode {
     PRIMARY_GOOD,
-    PRIMARY_SILENT,          /* no answer over UDP */
-    PRIMARY_REFUSES,         /* AXFR is refused */
-    PRIMARY_CUTS,            /* the stream ends after `cut` bytes */
-    PRIMARY_LIES,            /* the last SOA differs */
-    PRIMARY_FORGES,          /* wrong answers before the right one: id, question, opcode, length */
-    PRIMARY_STALLS           /* the stream stops and stays open */
+    PRIMARY_SILENT,  /* no answer over UDP */
+    PRIMARY_REFUSES, /* AXFR is refused */
+    PRIMARY_CUTS,    /* the stream ends after `cut` bytes */
+    PRIMARY_LIES,    /* the last SOA differs */
+    PRIMARY_FORGES,  /* wrong answers before the right one: id, question, opcode, length */
+    PRIMARY_STALLS   /* the stream stops and stays open */
 };
 
 struct primary {
@@ -27,7 +27,7 @@ struct primary {
     pid_t pid;
 };
 
-static size_t primary_soa(const struct primary *p, uint8_t *to, uint32_t serial)
+static inline size_t primary_soa(const struct primary *p, uint8_t *to, uint32_t serial)
 {
     static const uint8_t head[] = "\xc0\x0c\0\6\0\1\0\0\0\74\0\30\xc0\x0c\xc0\x0c";
     uint32_t numbers[] = {serial, p->refresh, p->retry, p->expire, 60};
@@ -38,7 +38,8 @@ static size_t primary_soa(const struct primary *p, uint8_t *to, uint32_t serial)
 }
 
 /* NS and 200 addresses, in one message with both SOAs. */
-static size_t primary_axfr(const struct primary *p, const uint8_t *query, size_t question_end, uint8_t *to)
+static inline size_t primary_axfr(const struct primary *p, const uint8_t *query,
+                                  size_t question_end, uint8_t *to)
 {
     size_t n = question_end;
     memcpy(to, query, n);
@@ -63,7 +64,7 @@ static size_t primary_axfr(const struct primary *p, const uint8_t *query, size_t
     return n;
 }
 
-static size_t primary_question_end(const uint8_t *m, size_t len)
+static inline size_t primary_question_end(const uint8_t *m, size_t len)
 {
     size_t at = 12;
     while (at < len && m[at])
@@ -71,25 +72,26 @@ static size_t primary_question_end(const uint8_t *m, size_t len)
     return at + 5;
 }
 
-static void primary_forge(int fd, const uint8_t *good, size_t len, const struct sockaddr *to, socklen_t to_len)
+static inline void primary_forge(int fd, const uint8_t *good, size_t len, const struct sockaddr *to,
+                                 socklen_t to_len)
 {
     uint8_t m[512];
     for (int i = 0; i < 5; i++) {
         memcpy(m, good, len);
         if (i == 0)
-            m[1] ^= 1;            /* id */
+            m[1] ^= 1; /* id */
         if (i == 1)
-            m[13] ^= 1;           /* question */
+            m[13] ^= 1; /* question */
         if (i == 2)
-            m[2] ^= 0x20;         /* opcode */
+            m[2] ^= 0x20; /* opcode */
         if (i == 3)
-            m[2] ^= 0x80;         /* not a response */
+            m[2] ^= 0x80;             /* not a response */
         wire_put32(m + len - 20, 99); /* the forged serial is newer */
         sendto(fd, m, i == 4 ? 11 : len, 0, to, to_len);
     }
 }
 
-static void primary_udp(struct primary *p, int fd)
+static inline void primary_udp(struct primary *p, int fd)
 {
     uint8_t m[512];
     struct sockaddr_in from;
@@ -116,14 +118,15 @@ static void primary_udp(struct primary *p, int fd)
     sendto(fd, m, len, 0, (struct sockaddr *)&from, from_len);
 }
 
-static void primary_tcp(struct primary *p, int listener)
+static inline void primary_tcp(struct primary *p, int listener)
 {
     static uint8_t query[512], out[65536];
     int fd = accept(listener, NULL, NULL);
     ssize_t n = recv(fd, query, sizeof query, 0);
     p->transferred++;
     if (n > 14) {
-        size_t len = primary_axfr(p, query + 2, primary_question_end(query + 2, (size_t)n - 2), out + 2);
+        size_t len =
+            primary_axfr(p, query + 2, primary_question_end(query + 2, (size_t)n - 2), out + 2);
         wire_put16(out, (unsigned)len);
         len += 2;
         if (p->mode == PRIMARY_CUTS)
@@ -137,11 +140,12 @@ static void primary_tcp(struct primary *p, int listener)
     close(fd);
 }
 
-static struct primary *primary_start(uint16_t port, uint32_t serial)
+static inline struct primary *primary_start(uint16_t port, uint32_t serial)
 {
-    struct primary *p = mmap(NULL, sizeof *p, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct primary *p =
+        mmap(NULL, sizeof *p, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     assert_true(p != MAP_FAILED);
     setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -172,7 +176,7 @@ static struct primary *primary_start(uint16_t port, uint32_t serial)
     return p;
 }
 
-static void primary_stop(struct primary *p)
+static inline void primary_stop(struct primary *p)
 {
     kill(p->pid, SIGKILL);
     waitpid(p->pid, NULL, 0);

@@ -52,8 +52,8 @@ static void start(struct message *m, unsigned id, unsigned flags, bool question)
     }
 }
 
-static void record(struct message *m, const char *owner, size_t owner_len, unsigned type, unsigned class,
-                   const void *rdata, size_t len)
+static void record(struct message *m, const char *owner, size_t owner_len, unsigned type,
+                   unsigned class, const void *rdata, size_t len)
 {
     put(m, owner, owner_len);
     put16(m, type);
@@ -86,8 +86,8 @@ static int take_serial(void *ctx, uint32_t serial)
     return g->refuse_serial;
 }
 
-static int take_record(void *ctx, const uint8_t *owner, size_t owner_len, uint16_t type, uint32_t ttl,
-                       const uint8_t *rdata, size_t rdata_len, const char **reason)
+static int take_record(void *ctx, const uint8_t *owner, size_t owner_len, uint16_t type,
+                       uint32_t ttl, const uint8_t *rdata, size_t rdata_len, const char **reason)
 {
     struct got *g = ctx;
     (void)owner;
@@ -145,9 +145,29 @@ static void takes_good_streams(void **state)
 }
 
 enum fault {
-    BAD_ID, NO_RESPONSE, BAD_OPCODE, TRUNCATED, REFUSED, OTHER_QUESTION, OTHER_TYPE, NO_QUESTION,
-    NO_SOA_FIRST, OTHER_LAST_SOA, AFTER_END, BAD_CLASS, OUTSIDE, META, SHORT_RDATA, LONG_RDATA, AUTHORITY,
-    TRAILING, OVER_END, POINTER_FORWARD, POINTER_SELF, SHORT_MESSAGE, FAULTS
+    BAD_ID,
+    NO_RESPONSE,
+    BAD_OPCODE,
+    TRUNCATED,
+    REFUSED,
+    OTHER_QUESTION,
+    OTHER_TYPE,
+    NO_QUESTION,
+    NO_SOA_FIRST,
+    OTHER_LAST_SOA,
+    AFTER_END,
+    BAD_CLASS,
+    OUTSIDE,
+    META,
+    SHORT_RDATA,
+    LONG_RDATA,
+    AUTHORITY,
+    TRAILING,
+    OVER_END,
+    POINTER_FORWARD,
+    POINTER_SELF,
+    SHORT_MESSAGE,
+    FAULTS
 };
 
 static void make_fault(struct message *m, enum fault fault)
@@ -290,8 +310,8 @@ static void compares_serials(void **state)
         uint32_t a, b;
         bool newer;
     } cases[] = {
-        {2, 1, true},          {1, 2, false},          {1, 1, false},
-        {0, 0xffffffff, true}, {0x80000000, 1, true},  {0x80000001, 1, false},
+        {2, 1, true},           {1, 2, false},         {1, 1, false},
+        {0, 0xffffffff, true},  {0x80000000, 1, true}, {0x80000001, 1, false},
         {0, 0x80000000, false}, {5, 0xfffffff0, true}, {0x7fffffff, 0, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -305,16 +325,17 @@ static void writes_the_query(void **state)
     uint8_t out[AXFR_QUERY_MAX];
     struct axfr *a = new_axfr(&got);
     assert_int_equal(axfr_query(a, out), 12 + sizeof ZONE + 4);
-    assert_memory_equal(out, "\0\115\0\0\0\1\0\0\0\0\0\0" ZONE "\0\0\374\0\1", 12 + sizeof ZONE + 4);
+    assert_memory_equal(out, "\0\115\0\0\0\1\0\0\0\0\0\0" ZONE "\0\0\374\0\1",
+                        12 + sizeof ZONE + 4);
     free(a);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_good_streams),     cmocka_unit_test(refuses_bad_streams),
-        cmocka_unit_test(refuses_every_cut),      cmocka_unit_test(refuses_endless_nothing),
-        cmocka_unit_test(callbacks_end_it),       cmocka_unit_test(compares_serials),
+        cmocka_unit_test(takes_good_streams), cmocka_unit_test(refuses_bad_streams),
+        cmocka_unit_test(refuses_every_cut),  cmocka_unit_test(refuses_endless_nothing),
+        cmocka_unit_test(callbacks_end_it),   cmocka_unit_test(compares_serials),
         cmocka_unit_test(writes_the_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,7 @@
 enum { PORT = 15201, OTHER_PORT = 15202 };
 
 static const char one[] = "  - {name: a.test., primaries: [127.0.0.1@15201]}\n";
-static const char both[] =
-    "  - {name: a.test., primaries: [127.0.0.1@15202, 127.0.0.1@15201]}\n";
+static const char both[] = "  - {name: a.test., primaries: [127.0.0.1@15202, 127.0.0.1@15201]}\n";
 
 static struct harness *begin(const char *zones)
 {
@@ -121,12 +120,14 @@ static void actions_have_definite_results(void **state)
     assert_non_null(strstr(text, "serial 5, 202 records"));
     /* Serials that go backwards: refused, told, and forced by a retransfer. */
     p->serial = 3;
-    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_REFRESH, "a.test."), text), ERR_VERSION);
+    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_REFRESH, "a.test."), text),
+                     ERR_VERSION);
     assert_true(harness_event(h, EVENT_XFR_OLDER, "has serial 3, older than 5"));
     assert_int_equal(harness_state(h, "a.test."), ZONE_STALE);
     assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_RETRANSFER, "a.test."), text), 0);
     HARNESS_UNTIL(h, harness_served(h, A) == 3);
-    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_NOTIFY, "a.test."), text), ERR_USAGE);
+    assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_NOTIFY, "a.test."), text),
+                     ERR_USAGE);
     p->mode = PRIMARY_REFUSES;
     assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_RETRANSFER, "a.test."), text),
                      ERR_REFUSED);
@@ -321,6 +322,27 @@ static void stops_during_a_transfer(void **state)
     assert_true(clk_mono_ns() - began < 2 * CLK_SECOND);
 }
 
+/* Hundreds of zones of a primary that is silent do not keep a zone of a living one waiting. */
+static void dead_primary_delays_nobody(void **state)
+{
+    (void)state;
+    struct primary *p = primary_start(PORT, 5), *dead = primary_start(OTHER_PORT, 5);
+    struct buf zones = {0};
+    dead->mode = PRIMARY_SILENT;
+    for (int i = 0; i < 300; i++)
+        buf_printf(&zones, "  - {name: d%d.test., primaries: [127.0.0.1@15202]}\n", i);
+    buf_puts(&zones, "  - {name: zz.test., primaries: [127.0.0.1@15201]}\n");
+    struct harness *h = harness_new();
+    int64_t began = clk_mono_ns();
+    harness_start(h, zones.data);
+    harness_ready(h);
+    HARNESS_UNTIL(h, harness_state(h, "zz.test.") == ZONE_OK);
+    assert_true(clk_mono_ns() - began < 4 * CLK_SECOND);
+    buf_fini(&zones);
+    primary_stop(dead);
+    end(h, p);
+}
+
 static void paces_itself(void **state)
 {
     (void)state;
@@ -328,9 +350,15 @@ static void paces_itself(void **state)
         uint32_t refresh, retry, failures;
         int64_t pause;
     } cases[] = {
-        {0, 0, 1, 2},           {3600, 600, 1, 600},  {3600, 600, 2, 1200},
-        {3600, 600, 3, 2400},   {3600, 600, 4, 3600}, {3600, 600, 4000000000u, 3600},
-        {600, 3600, 1, 3600},   {600, 3600, 9, 3600}, {4294967295u, 4294967295u, 9, 86400},
+        {0, 0, 1, 2},
+        {3600, 600, 1, 600},
+        {3600, 600, 2, 1200},
+        {3600, 600, 3, 2400},
+        {3600, 600, 4, 3600},
+        {3600, 600, 4000000000u, 3600},
+        {600, 3600, 1, 3600},
+        {600, 3600, 9, 3600},
+        {4294967295u, 4294967295u, 9, 86400},
         {4294967295u, 1, 5, 32},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -352,6 +380,7 @@ int main(void)
         cmocka_unit_test(expiry_survives),
         cmocka_unit_test(notifies_secondaries),
         cmocka_unit_test(stops_during_a_transfer),
+        cmocka_unit_test(dead_primary_delays_nobody),
         cmocka_unit_test(paces_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
