@@ -90,6 +90,7 @@ class State:
         self.mode = "good"        # good, hang, close, garbage, error, huge, slow
         self.answers = {}         # "POST path" -> (status, object), or "hang" or "close"
         self.posts = []
+        self.tokens = []
         self.requests = []
         self.begun = time.time()
 
@@ -173,6 +174,8 @@ class Handler(socketserver.StreamRequestHandler):
                 break
             if header.lower().startswith("content-length:"):
                 length = int(header.split(":")[1])
+            if header.lower().startswith("authorization:"):
+                state.tokens.append(header.split(":", 1)[1].strip())
         self.rfile.read(length)
         path, _, query = target.partition("?")
         with state.lock:
