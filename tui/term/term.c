@@ -36,6 +36,7 @@ struct terminal {
     size_t pending_at;
     struct canvas shown; /* what the terminal has */
     bool fresh;          /* nothing is shown yet */
+    bool answer_due;     /* a plain terminal gets one more page soon */
     int64_t plain_at;
     size_t bytes, writes;
 };
@@ -117,7 +118,6 @@ static int start_curses(struct terminal *t)
     const char *type = getenv("TERM");
     int found = 0;
     set_escdelay(25);
-    use_env(FALSE);
     /* Without a known type a terminal of today understands at least what a vt100 did. */
     if (!type || !*type || setupterm(type, STDOUT_FILENO, &found) != OK)
         type = "vt100";
@@ -327,13 +327,23 @@ static bool same_as_shown(const struct terminal *t, const struct canvas *c)
            !memcmp(t->shown.cells, c->cells, (size_t)c->rows * (size_t)c->cols * sizeof(*c->cells));
 }
 
-static void push_plain(struct terminal *t, const struct canvas *c, bool urgent)
+/* Whether a plain terminal gets a page now: after a key, once more when what the key asked for has
+ * come, and else from time to time. */
+static bool page_due(struct terminal *t, bool urgent)
 {
     int64_t now = clk_mono_ns();
+    bool due =
+        urgent || t->fresh || t->answer_due || now - t->plain_at >= TERM_PLAIN_SECONDS * CLK_SECOND;
+    if (due) {
+        t->plain_at = now;
+        t->answer_due = urgent || t->fresh;
+    }
+    return due;
+}
+
+static void push_plain(struct terminal *t, const struct canvas *c)
+{
     struct buf page = {0}, out = {0};
-    if (!urgent && !t->fresh && now - t->plain_at < TERM_PLAIN_SECONDS * CLK_SECOND)
-        return;
-    t->plain_at = now;
     canvas_dump(c, false, &page);
     for (const char *p = page.data; p && *p; p++) {
         if (*p == '\n')
@@ -351,11 +361,13 @@ void term_push(struct terminal *t, const struct canvas *c, bool urgent)
         return;
     if (!t->fresh && same_as_shown(t, c))
         return;
+    if (t->plain && !page_due(t, urgent))
+        return;
     bool all = t->fresh || !t->shown.cells || t->shown.rows != c->rows || t->shown.cols != c->cols;
     if (all)
         canvas_resize(&t->shown, c->rows, c->cols);
     if (t->plain) {
-        push_plain(t, c, urgent);
+        push_plain(t, c);
     } else {
         if (t->fresh)
             clearok(curscr, TRUE);

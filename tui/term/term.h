@@ -4,7 +4,7 @@
  * write sends it to the terminal. The terminal is opened a second time without blocking, so one
  * that takes no bytes (a dead ssh) never stops the program: term_wants_write is then true, and
  * frames are dropped until it takes bytes again. A terminal that cannot move its cursor (TERM=dumb)
- * gets whole pages of plain text, at most one per key or TERM_PLAIN_SECONDS.
+ * gets whole pages of plain text, at most two per key and one per TERM_PLAIN_SECONDS.
  *
  * The terminal is restored on every way out: term_close; and, from a handler that only writes a
  * prepared string and restores the modes before the signal ends the program, on SEGV, BUS, FPE,

@@ -53,7 +53,13 @@ static void draw_lost(const struct shown *s, struct canvas *c)
         line_add(&line, ATTR_REVERSE, ", was %s pid %lld", state,
                  (long long)value_or(st->server.pid, 0));
     line_add(&line, ATTR_REVERSE, "; retry %llds", (long long)retry);
-    line_add(&line, ATTR_REVERSE, " (%s)", l->error);
+    line.col += 2;
+    line_rest(&line, ATTR_REVERSE, l->error);
+    if (!st->stamp.present && c->rows >= UI_HEADER) {
+        canvas_put(c, 1, 1, c->cols, ATTR_WARN, l->error);
+        canvas_put(c, 2, 1, c->cols, 0,
+                   "Is zonedeckd running there? Another server is given with -s URL.");
+    }
 }
 
 static void draw_state(const struct shown *s, struct line *line)
@@ -92,13 +98,13 @@ static void draw_up(const struct shown *s, struct canvas *c)
     if (restarted_lately(s))
         line_add(&line, ATTR_WARN | ATTR_BOLD, "  RESTARTED %s",
                  format_clock(s->link->restarted_at).text);
+    if (s->servers > 1)
+        line_add(&line, 0, "  %u of %u", s->server + 1, s->servers);
     line_add(&line, 0, "  up %s", format_value(st->server.uptime, UNIT_SECONDS).text);
     line_add(&line, fresh(s) || s->paused ? 0 : ATTR_WARN, "  age %lld.%llds", (long long)age / 10,
              (long long)age % 10);
     line_add(&line, 0, "  pid %s", format_value(st->server.pid, UNIT_EXACT).text);
     line_add(&line, ATTR_DIM, "  %s", s->address->socket[0] ? "local" : "remote");
-    if (s->servers > 1)
-        line_add(&line, 0, "  %u of %u", s->server + 1, s->servers);
     if (st->server.version[0])
         line_add(&line, ATTR_DIM, "  v%s", st->server.version);
 }

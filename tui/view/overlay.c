@@ -70,14 +70,16 @@ static enum ui_effect cancel(struct ui *ui)
     return UI_NOTHING;
 }
 
-static bool deaf(const struct ui *ui, const struct shown *s)
+/* Whether a key came before the dialog could have been read; giving up is never too early. */
+static bool deaf(const struct ui *ui, const struct shown *s, int key)
 {
-    return s->now - ui->opened < UI_DIALOG_DEAF_MS * CLK_MS;
+    return key != KEY_CODE_ESC && key != KEY_CTRL('c') &&
+           s->now - ui->opened < UI_DIALOG_DEAF_MS * CLK_MS;
 }
 
 static enum ui_effect key_confirm(struct ui *ui, const struct shown *s, int key)
 {
-    if (deaf(ui, s))
+    if (deaf(ui, s, key))
         return UI_NOTHING;
     return key == 'y' ? post(ui, s) : cancel(ui);
 }
@@ -85,7 +87,7 @@ static enum ui_effect key_confirm(struct ui *ui, const struct shown *s, int key)
 static enum ui_effect key_typed(struct ui *ui, const struct shown *s, int key)
 {
     char name[256];
-    if (deaf(ui, s) || lineedit_key(&ui->typed, key))
+    if (deaf(ui, s, key) || lineedit_key(&ui->typed, key))
         return UI_NOTHING;
     if (key == KEY_CODE_ESC || key == KEY_CTRL('c'))
         return cancel(ui);

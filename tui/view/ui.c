@@ -91,6 +91,12 @@ static void open_detail(struct ui *ui, const struct shown *s)
     open_overlay(ui, OVERLAY_DETAIL);
 }
 
+static void open_sort(struct ui *ui)
+{
+    open_overlay(ui, OVERLAY_SORT);
+    ui->choice = ui->places[ui->view].sort + 1;
+}
+
 static void go_to(struct ui *ui, unsigned view)
 {
     ui->view = view % UI_VIEWS;
@@ -134,7 +140,7 @@ static enum ui_effect do_request(struct ui *ui, const struct shown *s, enum requ
     else if (request == REQUEST_FILTER && list)
         open_overlay(ui, OVERLAY_FILTER);
     else if (request == REQUEST_SORT && list)
-        open_overlay(ui, OVERLAY_SORT);
+        open_sort(ui);
     else if (request == REQUEST_INVERT)
         place->invert = !place->invert;
     else if (request == REQUEST_ACTIONS)

@@ -104,7 +104,7 @@ static void sorts(void **state)
     ui_arrange(&s.ui, &s.shown);
     assert_string_equal(s.model.zones.rows[s.ui.order[0]].name, "example.com.");
     assert_string_equal(s.model.zones.rows[s.ui.order[2]].name, "example.org.");
-    screen_keys(&s, "sjjjjjjjj\n"); /* by records: 12, 81000, 81000 */
+    screen_keys(&s, "sjjjjjjj\n"); /* by records: 12, 81000, 81000 */
     ui_arrange(&s.ui, &s.shown);
     assert_string_equal(s.model.zones.rows[s.ui.order[0]].name, "example.com.");
     screen_keys(&s, "I");
