@@ -1,19 +1,15 @@
 #include "backend/history/history.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "backend/base/err.h"
+#include "backend/history/file.h"
 #include "backend/history/spare.h"
 
-enum { APPLICATION_ID = 0x7a64686b, SCHEMA_VERSION = 1, BUSY_MS = 500, TRIM_EVERY = 1000 };
-enum { DAMAGED_MOST = 9 };
+enum { TRIM_EVERY = 1000 };
 
 enum statement {
     ADD_EVENT,
@@ -46,19 +42,6 @@ static const char *const sql[STATEMENTS] = {
                      " ORDER BY id DESC LIMIT ?1",
 };
 
-static const char schema[] =
-    "CREATE TABLE events(id INTEGER PRIMARY KEY, number INTEGER NOT NULL, severity INTEGER NOT "
-    "NULL,"
-    " subject TEXT NOT NULL, text TEXT NOT NULL, error INTEGER NOT NULL, process TEXT NOT NULL,"
-    " pid INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL,"
-    " boot TEXT NOT NULL);"
-    "CREATE INDEX events_subject ON events(subject, number, id);"
-    "CREATE TABLE actions(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL,"
-    " zone TEXT NOT NULL, actor TEXT NOT NULL, result TEXT NOT NULL, text TEXT NOT NULL,"
-    " status INTEGER NOT NULL, duration_ms INTEGER NOT NULL);"
-    "CREATE TABLE places(boot TEXT NOT NULL, ring INTEGER NOT NULL, count INTEGER NOT NULL,"
-    " PRIMARY KEY(boot, ring)) WITHOUT ROWID;";
-
 struct history {
     sqlite3 *db;
     sqlite3_stmt *statement[STATEMENTS];
@@ -68,41 +51,17 @@ struct history {
     unsigned since_trim;
     char path[1200];
     char damaged[1300];
-    char reason[256];
+    char reason[HISTORY_REASON];
 };
-
-static int from_sqlite(int rc)
-{
-    switch (rc & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE:
-        return ERR_OK;
-    case SQLITE_NOMEM:
-        return ERR_MEMORY;
-    case SQLITE_FULL:
-        return ERR_SPACE;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_MISMATCH:
-    case SQLITE_CONSTRAINT:
-        return ERR_CHECKSUM;
-    default:
-        return ERR_SYSTEM;
-    }
-}
 
 static int fail(struct history *h, int rc)
 {
-    int err = from_sqlite(rc);
-    if (err && h->db)
-        snprintf(h->reason, sizeof h->reason, "history.db: %.200s", sqlite3_errmsg(h->db));
-    return err;
+    return history_file_error(h->db, rc, h->reason);
 }
 
 static int run(struct history *h, const char *text)
 {
-    return fail(h, sqlite3_exec(h->db, text, NULL, NULL, NULL));
+    return history_file_run(h->db, text, h->reason);
 }
 
 static void shut(struct history *h)
@@ -115,118 +74,37 @@ static void shut(struct history *h)
     h->db = NULL;
 }
 
-static int64_t ask_number(struct history *h, const char *question, int64_t otherwise)
-{
-    sqlite3_stmt *s = NULL;
-    int64_t answer = otherwise;
-    if (sqlite3_prepare_v2(h->db, question, -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW)
-        answer = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return answer;
-}
-
-static bool is_sound(struct history *h)
-{
-    sqlite3_stmt *s = NULL;
-    bool sound = sqlite3_prepare_v2(h->db, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
-                 sqlite3_step(s) == SQLITE_ROW &&
-                 !strcmp((const char *)sqlite3_column_text(s, 0), "ok");
-    sqlite3_finalize(s);
-    return sound;
-}
-
-static int make_schema(struct history *h)
-{
-    char pragma[96];
-    snprintf(pragma, sizeof pragma, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
-             APPLICATION_ID, SCHEMA_VERSION);
-    int err = run(h, "BEGIN IMMEDIATE");
-    if (!err)
-        err = run(h, schema);
-    if (!err)
-        err = run(h, pragma);
-    if (!err)
-        err = run(h, "COMMIT");
-    if (err)
-        sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
-    return err;
-}
-
-/* Ours, empty, or somebody else's? */
-static int check_schema(struct history *h)
-{
-    int64_t tables = ask_number(h, "SELECT count(*) FROM sqlite_master", -1);
-    int64_t application = ask_number(h, "PRAGMA application_id", -1);
-    int64_t version = ask_number(h, "PRAGMA user_version", -1);
-    if (tables < 0)
-        return from_sqlite(sqlite3_errcode(h->db)) ? fail(h, sqlite3_errcode(h->db)) : ERR_SYSTEM;
-    if (tables == 0 && application == 0 && version == 0)
-        return make_schema(h);
-    if (application != APPLICATION_ID || version != SCHEMA_VERSION) {
-        snprintf(h->reason, sizeof h->reason, "history.db: not a history of this version");
-        return ERR_VERSION;
-    }
-    if (!is_sound(h)) {
-        snprintf(h->reason, sizeof h->reason, "history.db: damaged");
-        return ERR_CHECKSUM;
-    }
-    return ERR_OK;
-}
-
 static int prepare(struct history *h)
 {
     for (int i = 0; i < STATEMENTS; i++) {
         int rc = sqlite3_prepare_v3(h->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &h->statement[i],
                                     NULL);
         /* The file says it is ours, yet lacks a table or column. */
-        if (rc != SQLITE_OK)
-            return fail(h, rc) && rc == SQLITE_ERROR ? ERR_CHECKSUM : from_sqlite(rc);
+        if (rc != SQLITE_OK) {
+            int err = fail(h, rc);
+            return rc == SQLITE_ERROR ? ERR_CHECKSUM : err;
+        }
     }
-    h->last_id = ask_number(h, "SELECT max(id) FROM events", 0);
+    h->last_id = history_file_number(h->db, "SELECT max(id) FROM events", 0);
     return ERR_OK;
 }
 
 static int open_memory(struct history *h)
 {
     h->on_disk = false;
-    int rc = sqlite3_open_v2(
-        ":memory:", &h->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    int err = rc == SQLITE_OK ? make_schema(h) : ERR_MEMORY;
+    int err = history_file_open_memory(&h->db);
     if (!err)
         err = prepare(h);
-    if (err) {
+    if (err)
         shut(h);
-        return err;
-    }
     h->last_id = h->base_id;
-    return ERR_OK;
+    return err;
 }
 
-/* A test write, as a read-only file opens without complaint. */
+/* With a test write, as a read-only file opens without complaint. */
 static int open_disk_file(struct history *h)
 {
-    int fd = open(h->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    struct stat st = {0};
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        bool odd = fd >= 0 || errno == EISDIR || errno == ELOOP || errno == ENXIO;
-        snprintf(h->reason, sizeof h->reason, "history.db: %s",
-                 fd >= 0 ? "not a regular file" : strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return odd ? ERR_FORMAT : ERR_SYSTEM;
-    }
-    close(fd);
-    int rc = sqlite3_open_v2(
-        h->path, &h->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-    if (rc != SQLITE_OK)
-        return fail(h, rc);
-    sqlite3_busy_timeout(h->db, BUSY_MS);
-    sqlite3_extended_result_codes(h->db, 1);
-    int err = check_schema(h);
-    if (!err)
-        err = run(h, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;"
-                     "PRAGMA journal_size_limit=1048576;");
+    int err = history_file_open(&h->db, h->path, h->reason);
     if (!err)
         err = prepare(h);
     if (!err)
@@ -236,35 +114,14 @@ static int open_disk_file(struct history *h)
 
 static void put_aside(struct history *h)
 {
-    static const char *const beside[] = {"-wal", "-shm"};
-    struct stat st;
-    for (int n = 1; n <= DAMAGED_MOST; n++) {
-        snprintf(h->damaged, sizeof h->damaged, "%s.damaged-%d", h->path, n);
-        if (lstat(h->damaged, &st) < 0)
-            break;
-    }
-    if (rename(h->path, h->damaged) < 0) {
-        h->damaged[0] = '\0';
-        return;
-    }
-    for (int i = 0; i < 2; i++) {
-        char from[1300], to[1400];
-        snprintf(from, sizeof from, "%s%s", h->path, beside[i]);
-        snprintf(to, sizeof to, "%s%s", h->damaged, beside[i]);
-        rename(from, to);
-    }
-}
-
-static bool is_damage(int err)
-{
-    return err == ERR_CHECKSUM || err == ERR_VERSION || err == ERR_FORMAT;
+    history_file_put_aside(h->path, h->damaged, sizeof h->damaged);
 }
 
 static int open_disk(struct history *h)
 {
     h->damaged[0] = '\0';
     int err = open_disk_file(h);
-    if (is_damage(err)) {
+    if (history_file_is_damage(err)) {
         shut(h);
         put_aside(h);
         err = h->damaged[0] ? open_disk_file(h) : ERR_SYSTEM;
@@ -275,27 +132,12 @@ static int open_disk(struct history *h)
     return err;
 }
 
-/* What a disk that cannot be written may still show. Without the log, as that needs writing. */
-static sqlite3 *open_to_read(const char *path)
-{
-    char uri[3700] = "file:";
-    size_t n = strlen(uri);
-    for (const char *p = path; *p; p++)
-        n += (size_t)snprintf(uri + n, sizeof uri - n, strchr("?%#", *p) ? "%%%02x" : "%c", *p);
-    snprintf(uri + n, sizeof uri - n, "?mode=ro&immutable=1");
-    sqlite3 *db = NULL;
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(uri, &db, flags, NULL) == SQLITE_OK)
-        return db;
-    sqlite3_close(db);
-    return NULL;
-}
-
 /* Goes on in memory with the newest events of `from`, which may be NULL and is closed. */
 static int move_to_memory(struct history *h, sqlite3 *from)
 {
     h->db = from;
-    h->base_id = from ? ask_number(h, "SELECT max(id) FROM events", h->last_id) : h->last_id;
+    h->base_id =
+        from ? history_file_number(h->db, "SELECT max(id) FROM events", h->last_id) : h->last_id;
     int err = open_memory(h);
     if (!err && from)
         spare_fill(from, h->db, HISTORY_IN_MEMORY);
@@ -311,7 +153,7 @@ int history_open(struct history **history, const char *directory)
     snprintf(h->path, sizeof h->path, "%s/history.db", directory);
     int err = open_disk(h);
     if (err)
-        err = move_to_memory(h, open_to_read(h->path));
+        err = move_to_memory(h, history_file_open_to_read(h->path));
     if (err) {
         free(h);
         return err;
@@ -345,7 +187,14 @@ const char *history_damaged(const struct history *h)
 
 int history_begin(struct history *h)
 {
-    return run(h, "BEGIN IMMEDIATE");
+    int err = run(h, "BEGIN IMMEDIATE");
+    if (err)
+        return err;
+    /* The endpoint of a server that lost its supervisor may be writing to the same file. */
+    int64_t last = history_file_number(h->db, "SELECT max(id) FROM events", 0);
+    if (last > h->last_id)
+        h->last_id = last;
+    return ERR_OK;
 }
 
 static int trim(struct history *h)
@@ -491,7 +340,7 @@ int history_degrade(struct history *h, int error)
     }
     sqlite3 *old = h->db;
     h->db = NULL;
-    if (h->on_disk && is_damage(error)) {
+    if (h->on_disk && history_file_is_damage(error)) {
         sqlite3_close(old);
         put_aside(h);
         char damaged[sizeof h->damaged];
@@ -517,7 +366,7 @@ bool history_retry(struct history *h)
     if (good && h->db) {
         int64_t from = disk->last_id < h->base_id ? disk->last_id : h->base_id;
         good = spare_return(h->db, disk->db, from) == SQLITE_OK;
-        disk->last_id = ask_number(disk, "SELECT max(id) FROM events", disk->last_id);
+        disk->last_id = history_file_number(disk->db, "SELECT max(id) FROM events", disk->last_id);
     }
     if (good) {
         shut(h);

@@ -359,6 +359,26 @@ static struct drain start_drain(struct history *h)
     return d;
 }
 
+/* The endpoint of a server that lost its supervisor, and that of its successor. */
+static void two_writers(void **state)
+{
+    char text[32];
+    (void)state;
+    struct history *h[2] = {open_here(), open_here()};
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "event %d", i);
+        add(h[i % 2], 1502, "a.", text, i);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(look(h[i], 0, 100, 0, "").count, 20);
+        assert_true(history_on_disk(h[i]));
+        history_close(h[i]);
+    }
+    struct history *again = open_here();
+    assert_string_equal(history_damaged(again), "");
+    history_close(again);
+}
+
 /* The file may not grow any more, as on a full disk. */
 static void full_disk(void **state)
 {
@@ -512,6 +532,7 @@ int main(void)
         CASE(damage_while_open),
         CASE(goes_on_in_memory),
         CASE(full_disk),
+        CASE(two_writers),
         CASE(missing_directory),
         CASE(drains_in_order),
         CASE(counts_what_was_lost),
