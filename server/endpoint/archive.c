@@ -39,11 +39,10 @@ struct archive {
     struct drain drain;      /* the thread's */
     int64_t retry_at;        /* the thread's */
     pthread_t thread;
-    bool running;             /* the main thread's */
     pthread_mutex_t own_ring; /* around the ring of this process */
     pthread_mutex_t lock;     /* of all below */
     pthread_cond_t work, answered;
-    bool ending, slow;
+    bool running, ending, slow; /* running: written by the main thread */
     struct query *queries;
     struct kept_action actions[ACTIONS];
     unsigned action_count;
@@ -307,7 +306,9 @@ int archive_start(struct archive *a)
     if (a->running)
         return ERR_OK;
     int rc = pthread_create(&a->thread, NULL, archive_main, a);
+    pthread_mutex_lock(&a->lock);
     a->running = rc == 0;
+    pthread_mutex_unlock(&a->lock);
     errno = rc;
     return rc ? ERR_SYSTEM : ERR_OK;
 }

@@ -158,6 +158,9 @@ static int open_parts(struct endpoint *e)
         err = zone_order_new(&c->order);
     if (!err)
         err = archive_new(&c->archive, c->stats, c->state_dir);
+    /* Before the first request; when it fails, complete() tries again. */
+    if (!err)
+        archive_start(c->archive);
     if (!err && http_new(&e->http, c, e->start->listeners, e->start->listener_count) == ERR_MEMORY)
         err = ERR_MEMORY;
     return err;
