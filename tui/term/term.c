@@ -94,10 +94,16 @@ static FILE *open_frame(void)
     return f;
 }
 
-static bool can_move(void)
+/* Looks a terminal type up: whether it is known, and whether it can move its cursor. */
+static bool look_up(const char *type, bool *moves)
 {
+    int found = 0;
+    if (!type || !*type || setupterm(type, STDOUT_FILENO, &found) != OK)
+        return false;
     const char *address = tigetstr("cup");
-    return address && address != (char *)-1;
+    *moves = address && address != (char *)-1;
+    del_curterm(cur_term);
+    return true;
 }
 
 static void start_colours(struct terminal *t)
@@ -116,15 +122,14 @@ static void start_colours(struct terminal *t)
 static int start_curses(struct terminal *t)
 {
     const char *type = getenv("TERM");
-    int found = 0;
+    bool moves = true;
     set_escdelay(25);
     /* Without a known type a terminal of today understands at least what a vt100 did. */
-    if (!type || !*type || setupterm(type, STDOUT_FILENO, &found) != OK)
+    if (!look_up(type, &moves))
         type = "vt100";
-    if (found == 1 && !can_move()) {
-        t->plain = true;
+    t->plain = !moves;
+    if (t->plain)
         return 0;
-    }
     t->screen = newterm(type, t->frame, t->input);
     if (!t->screen)
         return ERR_SYSTEM;
