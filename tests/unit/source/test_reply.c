@@ -74,8 +74,8 @@ static void odd_shapes(void **state)
     static const char *const odd[] = {
         "{}", "{\"server\":7,\"processes\":{},\"zones\":[],\"counters\":null,\"problems\":\"x\"}",
         "{\"processes\":[1,null,\"a\",[]],\"problems\":[[],{}]}",
-        "{\"boot\":\"longer than thirty-two characters are, by far, of "
-        "course\",\"time_ms\":\"late\"}",
+        ("{\"boot\":\"longer than thirty-two characters are, by far, of "
+         "course\",\"time_ms\":\"late\"}"),
         "{\"server\":{\"name\":{},\"pid\":1.5,\"uptime\":true}}"};
     (void)state;
     for (unsigned i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
