@@ -7,6 +7,8 @@
 #include <xxhash.h>
 
 #include "backend/base/clk.h"
+#include "server/dns/name.h"
+#include "server/dns/wire.h"
 
 #define POISON_TIME (600 * CLK_SECOND)
 
@@ -52,18 +54,29 @@ unsigned ring_left(const struct ring *ring, unsigned slot)
     return len <= RING_QUERY && (family == AF_INET || family == AF_INET6) ? len : 0;
 }
 
-uint64_t ring_poison_hash(const unsigned char *query, unsigned len)
+/* Flags, counts and question without letter case: what an attacker, or a client that tries again,
+ * repeats. The ID and EDNS values like cookies differ each time. */
+static uint64_t poison_hash(const unsigned char *query, unsigned len)
 {
-    return len > 2 ? XXH3_64bits(query + 2, len - 2) : 0;
+    unsigned char key[RING_QUERY];
+    struct name name;
+    unsigned n = len < sizeof key ? len : sizeof key;
+    memcpy(key, query, n);
+    size_t qname = n > DNS_HEADER ? name_read(&name, key + DNS_HEADER, n - DNS_HEADER) : 0;
+    if (qname && DNS_HEADER + qname + 4 <= n) {
+        name_lower(key + DNS_HEADER, qname);
+        n = (unsigned)(DNS_HEADER + qname + 4);
+    }
+    return n > 2 ? XXH3_64bits(key + 2, n - 2) : 0;
 }
 
 bool ring_is_poison(const struct rings *rings, const unsigned char *query, unsigned len,
                     int64_t now)
 {
-    uint64_t hash = ring_poison_hash(query, len);
+    uint64_t hash = poison_hash(query, len);
     for (unsigned i = 0; i < RING_POISON; i++) {
         const struct ring_poison *p = &rings->poison[i];
-        if (p->until > now && p->hash == hash && p->len == len)
+        if (p->until > now && p->hash == hash)
             return true;
     }
     return false;
@@ -73,7 +86,7 @@ void ring_add_poison(struct rings *rings, const unsigned char *query, unsigned l
 {
     uint32_t n = atomic_load(&rings->poisoned);
     struct ring_poison *p = &rings->poison[n % RING_POISON];
-    *p = (struct ring_poison){ring_poison_hash(query, len), now + POISON_TIME, len, {0}};
+    *p = (struct ring_poison){poison_hash(query, len), now + POISON_TIME, len, {0}};
     memcpy(p->query, query, len < RING_POISON_BYTES ? len : RING_POISON_BYTES);
     atomic_store(&rings->poisoned, n + 1);
 }

@@ -34,14 +34,16 @@ struct ring_slot {
 struct ring {
     struct mmsghdr
         head[RING_SLOTS];     /* pointers are the writer's own; the successor reads msg_len */
-    _Atomic int32_t socket;   /* descriptor, of the same number in every serve process */
+    _Atomic int32_t socket;   /* descriptor, of the same number in every serve process;
+                               * 0 never used */
     _Atomic uint32_t sent;    /* slots before this one need nothing more */
     _Atomic uint32_t current; /* slot being answered, plus 1 */
-    _Atomic int32_t fault; /* the signal that is ending the process, 0 none (SIGKILL leaves none) */
+    _Atomic int32_t
+        fault; /* of ring 0: the signal that is ending the process, 0 none (SIGKILL leaves none) */
     struct ring_slot slot[RING_SLOTS];
 };
 
-/* A query that killed a process: others of the same bytes behind the ID are dropped for a while. */
+/* A query that killed a process: others of the same flags and question are dropped for a while. */
 struct ring_poison {
     uint64_t hash;
     int64_t until; /* monotonic ns; 0 free */
@@ -67,8 +69,7 @@ void ring_reset(struct ring *ring, unsigned used, bool control);
  * damaged. */
 unsigned ring_left(const struct ring *ring, unsigned slot);
 
-uint64_t ring_poison_hash(const unsigned char *query, unsigned len);
-/* Is it like one that killed a process? */
+/* Is it like one that killed a process: the same flags and question? */
 bool ring_is_poison(const struct rings *rings, const unsigned char *query, unsigned len,
                     int64_t now);
 void ring_add_poison(struct rings *rings, const unsigned char *query, unsigned len, int64_t now);

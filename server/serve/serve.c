@@ -47,7 +47,7 @@ static void go(struct serve *s, bool replay, struct takeover_result *result)
     if (s->active)
         return;
     if (replay)
-        takeover_replay(s->workers, s->worker_count, result);
+        takeover_replay(&s->workers[0], result);
     s->active = true;
     wake_workers(s, WORKER_RUN);
     title_set("serve");

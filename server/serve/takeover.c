@@ -67,46 +67,52 @@ static bool child_survived(pid_t pid)
 
 /* Suspects: a child answers them one after the other, saying in the ring which; the one it dies of
  * is quarantined, and another child goes on behind it. */
-static void replay_suspects(struct worker *w, const struct zone_table *zones,
+static void replay_suspects(struct worker *w, struct ring *ring, const struct zone_table *zones,
                             struct takeover_result *result)
 {
-    unsigned slot = next_left(w->ring, 0);
+    unsigned slot = next_left(ring, 0);
     while (slot < RING_SLOTS) {
         pid_t pid = fork();
         if (pid == 0) {
-            for (; slot < RING_SLOTS; slot = next_left(w->ring, slot + 1))
-                udp_replay(w, slot, zones);
+            for (; slot < RING_SLOTS; slot = next_left(ring, slot + 1))
+                udp_replay(w, ring, slot, zones);
             _exit(0);
         }
         if (pid < 0 || child_survived(pid))
             return;
-        slot = atomic_load(&w->ring->current) - 1;
+        slot = atomic_load(&ring->current) - 1;
         if (slot >= RING_SLOTS)
             return;
-        ring_add_poison(w->shared->rings, w->ring->slot[slot].query, ring_left(w->ring, slot),
+        ring_add_poison(w->shared->rings, ring->slot[slot].query, ring_left(ring, slot),
                         clk_mono_ns());
         result->quarantined++;
-        slot = next_left(w->ring, slot + 1);
+        slot = next_left(ring, slot + 1);
     }
 }
 
-void takeover_replay(struct worker *workers, unsigned count, struct takeover_result *result)
+static void replay_ring(struct worker *w, struct ring *ring, bool fault,
+                        struct takeover_result *result)
 {
-    bool fault = false;
-    for (unsigned i = 0; i < count; i++)
-        fault |= atomic_load(&workers[i].ring->fault) != 0;
-    for (unsigned i = 0; i < count; i++) {
-        struct worker *w = &workers[i];
-        const struct zone_table *zones = publish_read(&w->shared->publish);
-        for (unsigned s = next_left(w->ring, 0); s < RING_SLOTS; s = next_left(w->ring, s + 1)) {
-            result->replayed++;
-            if (!fault)
-                udp_replay(w, s, zones);
-        }
-        if (fault)
-            replay_suspects(w, zones, result);
-        atomic_store(&w->ring->sent, RING_SLOTS);
-        atomic_store(&w->ring->fault, 0);
+    const struct zone_table *zones = publish_read(&w->shared->publish);
+    for (unsigned s = next_left(ring, 0); s < RING_SLOTS; s = next_left(ring, s + 1)) {
+        result->replayed++;
+        if (!fault)
+            udp_replay(w, ring, s, zones);
+    }
+    if (fault)
+        replay_suspects(w, ring, zones, result);
+    atomic_store(&ring->sent, RING_SLOTS);
+    atomic_store(&ring->fault, 0);
+}
+
+void takeover_replay(struct worker *worker, struct takeover_result *result)
+{
+    /* All rings: the dead process may have had more workers than this one. */
+    struct ring *ring = worker->shared->rings->ring;
+    bool fault = atomic_load(&ring[0].fault) != 0;
+    for (unsigned i = 0; i < STATS_WORKERS; i++) {
+        if (atomic_load(&ring[i].socket))
+            replay_ring(worker, &ring[i], fault, result);
     }
 }
 
@@ -114,8 +120,7 @@ static struct rings *fault_rings; /* a signal handler has no other way to it */
 
 static void on_fault(int sig)
 {
-    for (unsigned i = 0; i < STATS_WORKERS; i++)
-        atomic_store(&fault_rings->ring[i].fault, sig);
+    atomic_store(&fault_rings->ring[0].fault, sig);
     raise(sig);
 }
 

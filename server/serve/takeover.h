@@ -21,8 +21,8 @@ unsigned takeover_active(const struct stats *stats);
 int takeover_watch(const struct stats *stats, unsigned own);
 /* Takes the claim from `from`. False: somebody else has it, or a planned hand-over runs. */
 bool takeover_claim(struct stats *stats, unsigned own, unsigned from);
-/* Answers what is left in the rings of all workers. */
-void takeover_replay(struct worker *workers, unsigned count, struct takeover_result *result);
+/* Answers what is left in all rings, with the memory of one worker that does not run yet. */
+void takeover_replay(struct worker *worker, struct takeover_result *result);
 /* Marks the rings when this process dies by a fault: installs handlers for SIGSEGV, SIGBUS,
  * SIGABRT, SIGFPE, SIGILL. */
 void takeover_mark_faults(struct rings *rings);

@@ -7,6 +7,8 @@
 #include "backend/base/clk.h"
 #include "server/serve/drill.h"
 
+enum { UDP_EMPTY_BATCHES = 4096 }; /* more than a socket's buffer holds */
+
 void udp_attach(struct worker *w)
 {
     struct ring *ring = w->ring;
@@ -52,10 +54,9 @@ static void put_answer(struct udp_batch *b, struct ring *ring, unsigned out, uns
 }
 
 /* Answers one slot into place `out`; returns the length, 0 for no answer. */
-static size_t answer_slot(struct worker *w, unsigned slot, unsigned len,
+static size_t answer_slot(struct worker *w, struct ring *ring, unsigned slot, unsigned len,
                           const struct zone_table *zones, unsigned char *out)
 {
-    struct ring *ring = w->ring;
     const unsigned char *query = ring->slot[slot].query;
     const struct sockaddr_storage *source = &ring->slot[slot].source;
     atomic_store_explicit(&ring->current, slot + 1, memory_order_relaxed);
@@ -113,7 +114,7 @@ bool udp_serve(struct worker *w, unsigned i, const struct zone_table *zones)
     unsigned out = 0;
     for (int slot = 0; slot < n; slot++) {
         size_t len =
-            answer_slot(w, (unsigned)slot, ring->head[slot].msg_len, zones, b->answer[out]);
+            answer_slot(w, ring, (unsigned)slot, ring->head[slot].msg_len, zones, b->answer[out]);
         if (len)
             put_answer(b, ring, out++, (unsigned)slot, len);
     }
@@ -122,21 +123,29 @@ bool udp_serve(struct worker *w, unsigned i, const struct zone_table *zones)
     return n == RING_SLOTS;
 }
 
-void udp_replay(struct worker *w, unsigned slot, const struct zone_table *zones)
+void udp_replay(struct worker *w, struct ring *ring, unsigned slot, const struct zone_table *zones)
 {
-    unsigned len = ring_left(w->ring, slot);
-    int fd = atomic_load(&w->ring->socket);
-    /* Its pointers are the dead process's: only the length and the slot itself are used. */
-    struct msghdr *in = &w->ring->head[slot].msg_hdr;
+    unsigned len = ring_left(ring, slot);
+    int fd = atomic_load(&ring->socket);
+    /* Its pointers are the dead process's: only the lengths and the slot itself are used. */
+    struct msghdr *in = &ring->head[slot].msg_hdr;
     bool control = in->msg_control && in->msg_controllen <= RING_CONTROL;
-    in->msg_name = &w->ring->slot[slot].source;
-    in->msg_namelen = w->ring->slot[slot].source.ss_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                                      : sizeof(struct sockaddr_in6);
-    in->msg_control = control ? w->ring->slot[slot].control : NULL;
-    size_t n = len ? answer_slot(w, slot, len, zones, w->udp->answer[0]) : 0;
+    in->msg_name = &ring->slot[slot].source;
+    in->msg_namelen = ring->slot[slot].source.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                                   : sizeof(struct sockaddr_in6);
+    in->msg_control = control ? ring->slot[slot].control : NULL;
+    size_t n = len ? answer_slot(w, ring, slot, len, zones, w->udp->answer[0]) : 0;
     if (n) {
-        put_answer(w->udp, w->ring, 0, slot, n);
+        put_answer(w->udp, ring, 0, slot, n);
         send_all(w, fd, 1);
     }
     stats_add(w->stats, COUNTER_REPLAYED, 1);
+}
+
+void udp_empty(struct worker *w, const struct zone_table *zones)
+{
+    for (unsigned i = 0; i < w->socket_count; i++) {
+        for (int n = 0; !w->sockets[i].tcp && n < UDP_EMPTY_BATCHES && udp_serve(w, i, zones); n++)
+            ;
+    }
 }

@@ -17,6 +17,10 @@ void udp_attach(struct worker *worker);
 /* Receives one batch from socket `i` of the worker and answers it. Returns whether there may be
  * more. */
 bool udp_serve(struct worker *worker, unsigned i, const struct zone_table *zones);
-/* Answers the datagram in one slot that a dead process left, and sends it from the ring's socket.
+/* Answers the datagram in one slot of a ring that a dead process left, and sends it from the ring's
+ * socket. */
+void udp_replay(struct worker *worker, struct ring *ring, unsigned slot,
+                const struct zone_table *zones);
+/* Answers what waits on the worker's sockets: before a stop, when nobody will read them after it.
  */
-void udp_replay(struct worker *worker, unsigned slot, const struct zone_table *zones);
+void udp_empty(struct worker *worker, const struct zone_table *zones);

@@ -182,6 +182,11 @@ static void follow_state(struct worker *w, int *state)
     } else if (*state == WORKER_RUN) {
         watch_sockets(w, true, w->accepting, false);
         w->accepting = false;
+        if (atomic_load_explicit(&w->shared->stats->stopping, memory_order_relaxed)) {
+            publish_wake();
+            udp_empty(w, publish_read(&w->shared->publish));
+            publish_sleep();
+        }
     }
     atomic_store_explicit(&w->received, now == WORKER_RUN, memory_order_release);
     *state = now;
