@@ -31,6 +31,7 @@ enum message {
     MSG_SYNCED,    /* every zone has been sent */
     /* serve -> keeper */
     MSG_NOTIFY = 100, /* struct msg_notify */
+    MSG_POISON,       /* the bytes of a query that killed a process, to be kept */
 };
 
 enum { MSG_ACL_MAX = 64, MSG_TEXT_MAX = 512, MSG_NAME_MAX = 255 };

@@ -1,5 +1,6 @@
 #include "server/keeper/sync.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "backend/base/err.h"
 #include "backend/base/log.h"
+#include "server/keeper/quarantine.h"
 #include "server/keeper/zones.h"
 
 /* Frames sent in one turn of the loop: a serve process that starts with very many zones must not
@@ -192,11 +194,27 @@ static int flush(struct sync_channel *c)
 static void take_notify(struct keeper *k, const struct channel_frame *f)
 {
     const struct msg_notify *m = (const void *)f->payload;
-    if (f->type != MSG_NOTIFY || f->len != sizeof *m)
+    if (f->len != sizeof *m)
         return;
     struct zone *z = zones_find(k, m->name, m->name_len);
     if (z && z->secondary)
         refresh_notified(z, m);
+}
+
+static void take_poison(struct keeper *k, const struct channel_frame *f)
+{
+    int err = quarantine_keep(k->stats->state_dir, f->payload, f->len);
+    if (err)
+        log_line(LOG_WARNING, "a query that killed a process could not be kept: %s",
+                 err == ERR_SYSTEM ? strerror(errno) : err_text(err));
+}
+
+static void take_frame(struct keeper *k, const struct channel_frame *f)
+{
+    if (f->type == MSG_NOTIFY)
+        take_notify(k, f);
+    else if (f->type == MSG_POISON)
+        take_poison(k, f);
 }
 
 static void on_channel(void *ctx, uint32_t events)
@@ -206,7 +224,7 @@ static void on_channel(void *ctx, uint32_t events)
     int r = 0;
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         for (int i = 0; i < TURN_MAX && (r = channel_receive(c->watch.fd, &k->frame)) == 1; i++) {
-            take_notify(k, &k->frame);
+            take_frame(k, &k->frame);
             channel_discard(&k->frame);
         }
     }

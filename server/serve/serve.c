@@ -60,6 +60,19 @@ static void close_watch(struct serve *s)
     s->watch = -1;
 }
 
+/* What killed the other process is kept on disk by the keeper. */
+static void report_poison(struct serve *s, unsigned count)
+{
+    const struct rings *rings = s->shared.rings;
+    uint32_t written = atomic_load(&rings->poisoned);
+    for (uint32_t i = written - count; i != written; i++) {
+        const struct ring_poison *p = &rings->poison[i % RING_POISON];
+        size_t len = p->len < RING_POISON_BYTES ? p->len : RING_POISON_BYTES;
+        if (s->keeper >= 0)
+            channel_send(s->keeper, MSG_POISON, p->query, len, NULL, 0, 0);
+    }
+}
+
 /* The active process is dead: go on in its place, unless somebody else does. */
 static void take_over(struct serve *s)
 {
@@ -68,6 +81,7 @@ static void take_over(struct serve *s)
     if (!takeover_claim(s->stats, s->slot, s->watched))
         return;
     go(s, true, &result);
+    report_poison(s, result.quarantined < RING_POISON ? result.quarantined : RING_POISON);
     struct msg_took_over m = {result.dead_pid, result.replayed, result.quarantined};
     channel_send(s->supervisor, MSG_TOOK_OVER, &m, sizeof m, NULL, 0, 1000);
 }
