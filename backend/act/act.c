@@ -135,7 +135,7 @@ void act_result_read(struct act_result *to, const struct http_reply *reply, int 
         to->outcome = ACT_UNKNOWN;
     const char *text = o.text[0] ? o.text : o.error;
     if (text[0])
-        snprintf(to->text, sizeof(to->text), "%s%s%s", text, o.remedy[0] ? " " : "", o.remedy);
+        snprintf(to->text, sizeof(to->text), "%s%s%s", text, o.remedy[0] ? "; " : "", o.remedy);
     else if (to->outcome != ACT_DONE)
         snprintf(to->text, sizeof(to->text), "HTTP status %ld", reply->status);
 }

@@ -115,7 +115,7 @@ def failed():
                                                             "remedy": "wait for it"})
     open_dialog("2", "r", "reload")
     c.send("y")
-    c.wait("FAILED reload example.net.: a reload is running wait for it")
+    c.wait("FAILED reload example.net.: a reload is running; wait for it")
     posts()
 
 

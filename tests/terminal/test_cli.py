@@ -81,7 +81,7 @@ def failed_actions():
     r = run("reload", "bad.", "lost.", "good.")
     check_equal(r.returncode, 1)
     check("reload good.: done" in r.stdout, r.stdout)
-    check("reload bad.: failed: no such zone see: zonedeck zones" in r.stderr, r.stderr)
+    check("reload bad.: failed: no such zone; see: zonedeck zones" in r.stderr, r.stderr)
     check("reload lost.: unknown" in r.stderr, r.stderr)
     check_equal(len(state.posts), 3)
 
