@@ -209,6 +209,9 @@ def start():
     for kind in (Bind, Nsd):
         if kind.installed():
             servers[kind.__name__] = kind(zones).start()
+    for server in servers.values():
+        for zone, serial in (("example.org.", 7), ("example.", 1), ("short.test.", 1)):
+            server.wait_serial(zone, serial)
 
 
 def counted(expected):

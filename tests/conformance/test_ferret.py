@@ -17,7 +17,7 @@ import socket
 
 from zdtest import client, dns
 from zdtest.data import ferret, scratch
-from zdtest.runner import case, check, main
+from zdtest.runner import case, check, main, wait_until
 from zdtest.servers import Bind, Knot, Nsd, Zonedeckd, primary
 
 TESTS = 3169
@@ -156,5 +156,6 @@ tests = [Test(path, FOLDER / "zones") for path in
 assert len(tests) == TESTS, len(tests)
 STAND_IN = {"bind": Bind, "nsd": Nsd, "knot": Knot}.get(os.environ.get("ZONEDECK_OURS", ""))
 SERVER = (STAND_IN or Zonedeckd)([primary(t.origin, t.file) for t in tests]).start()
-SERVER.ready_name = tests[-1].origin
+wait_until(lambda: all(not dns.Message(raw).rcode for raw in client.tcp_pipeline(
+    SERVER.address, SERVER.port, [dns.query(t.origin, "SOA") for t in tests])), 30, "every zone served")
 main()

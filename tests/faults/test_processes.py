@@ -29,6 +29,7 @@ def server(**options):
 
 def under_load(running, act, wait=2):
     """act() in the middle of a load; the load's result."""
+    running.wait_serial(ZONE, 1)
     with Steady(running.port, QUERIES, RATE, SECONDS, LOST, wait) as load:
         load.at(SECONDS / 2)
         act()
@@ -200,6 +201,7 @@ def a_hung_process_is_replaced():
 def sigterm_drains():
     """What was sent before SIGTERM is answered; the exit status is 0 and nothing stays behind."""
     with server() as running:
+        running.wait_serial(ZONE, 1)
         with Steady(running.port, QUERIES, RATE, SECONDS, LOST, 1) as load:
             load.at(SECONDS / 2)
             told = (time.monotonic() - load.started) * 1000

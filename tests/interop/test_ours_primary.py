@@ -48,6 +48,7 @@ class Family:
 
     def __enter__(self):
         self.ours.start()
+        wait_until(lambda: self.ours.serial(self.name), 30, f"{self.name} served")
         for peer in self.peers:
             peer.start(wait=False)
         return self
