@@ -272,6 +272,10 @@ void sync_zone(struct zone *z)
         next = c->next;
         if (!put(c, (struct item){ITEM_ZONE, z->row, NULL}))
             drop(c);
+        else
+            /* At once, so that who asked for a reload hears of it after the serve process. A
+             * channel that broke is found, and dropped, by the loop. */
+            flush(c);
     }
 }
 
