@@ -28,6 +28,7 @@ static const int64_t patience = 10 * CLK_SECOND;
 
 struct harness {
     char dir[64], config_path[96], state[96];
+    char zones[256]; /* of the configuration, for tests that make it up */
     struct stats *stats;
     int supervisor, serve; /* our ends */
     pid_t pid;

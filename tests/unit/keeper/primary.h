@@ -24,6 +24,7 @@ struct primary {
     _Atomic uint32_t serial, mode, cut, refresh, retry, expire;
     _Atomic uint32_t asked, transferred, notified;
     uint16_t port;
+    char address[32]; /* ADDRESS@PORT */
     pid_t pid;
 };
 
@@ -140,22 +141,36 @@ static inline void primary_tcp(struct primary *p, int listener)
     close(fd);
 }
 
-static inline struct primary *primary_start(uint16_t port, uint32_t serial)
+/* UDP and TCP of one port of the kernel's choosing, so that tests may run beside each other. */
+static inline uint16_t primary_bind(int *udp, int *tcp)
+{
+    for (int i = 0; i < 100; i++) {
+        struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof at;
+        *udp = socket(AF_INET, SOCK_DGRAM, 0);
+        *tcp = socket(AF_INET, SOCK_STREAM, 0);
+        if (bind(*udp, (struct sockaddr *)&at, sizeof at) == 0 &&
+            getsockname(*udp, (struct sockaddr *)&at, &len) == 0 &&
+            bind(*tcp, (struct sockaddr *)&at, sizeof at) == 0 && listen(*tcp, 16) == 0)
+            return ntohs(at.sin_port);
+        close(*udp);
+        close(*tcp);
+    }
+    fail_msg("no free port");
+    return 0;
+}
+
+static inline struct primary *primary_start(uint32_t serial)
 {
     struct primary *p =
         mmap(NULL, sizeof *p, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct sockaddr_in at = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    int udp, tcp;
     assert_true(p != MAP_FAILED);
-    setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    assert_int_equal(bind(udp, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(bind(tcp, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(tcp, 16), 0);
+    p->port = primary_bind(&udp, &tcp);
+    snprintf(p->address, sizeof p->address, "127.0.0.1@%u", p->port);
     p->serial = serial;
     p->refresh = p->retry = 2;
     p->expire = 600;
-    p->port = port;
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
