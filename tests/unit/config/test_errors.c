@@ -257,8 +257,12 @@ static char *repeat(const char *head, const char *body, size_t times, const char
 {
     struct buf b = {0};
     buf_puts(&b, head);
+    size_t len = strlen(body);
+    char *to = buf_reserve(&b, times * len);
+    assert_non_null(to);
     for (size_t i = 0; i < times; i++)
-        buf_puts(&b, body);
+        memcpy(to + i * len, body, len);
+    b.len += times * len;
     buf_puts(&b, tail);
     assert_false(b.failed);
     return buf_take(&b);
