@@ -269,7 +269,7 @@ def unusable_state(state, seconds=15):
         check(all(e["remedy"] for e in events), events)
         (folder / "good.zone").write_text(zones.small(GOOD, serial=2))
         server.post(f"/v1/zones/{GOOD}/reload")
-        check_equal(server.serial(GOOD), 2, "reloaded")
+        server.wait_serial(GOOD, 2)
         server.wait_standby()
         server.post("/v1/service/restart")
         check_equal(server.serial(GOOD), 2, "restarted")

@@ -85,7 +85,7 @@ def run(module, runs, kinds, rows):
                     result = function(kind)
                 except Exception as why:
                     traceback.print_exc()
-                    errors.append(f"{experiment}, {kind}: {why}")
+                    errors.append(f"{experiment}, {kind}: {str(why)[:200]}")
                     continue
                 print(f"    {result}", file=sys.stderr, flush=True)
                 for figure, value in result.items():
