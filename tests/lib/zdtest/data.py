@@ -10,6 +10,7 @@ import tempfile
 
 from zdtest.runner import skip
 
+_scratch = []
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
 
@@ -30,8 +31,15 @@ def scratch(prefix="zdtest-"):
     path = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
     path.chmod(0o755)
     if not os.environ.get("ZONEDECK_KEEP"):
-        atexit.register(shutil.rmtree, path, ignore_errors=True)
+        _scratch.append(path)
     return path
+
+
+@atexit.register
+def _remove_scratch():
+    """Registered before zdtest.servers stops its servers, and so run after it."""
+    for path in _scratch:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def root_zone(folder):
