@@ -59,10 +59,22 @@ static char *folder_of(struct arena *arena, const char *path)
     return folder;
 }
 
+static void set_tcp_defaults(struct config_tcp *tcp)
+{
+    static const struct config_tcp defaults = {
+        .connections = 1024, .per_client = 256, .idle = 10, .query = 5, .send = 30};
+    tcp->connections = tcp->connections ? tcp->connections : defaults.connections;
+    tcp->per_client = tcp->per_client ? tcp->per_client : defaults.per_client;
+    tcp->idle = tcp->idle ? tcp->idle : defaults.idle;
+    tcp->query = tcp->query ? tcp->query : defaults.query;
+    tcp->send = tcp->send ? tcp->send : defaults.send;
+}
+
 static void set_defaults(struct config *config, struct arena *arena)
 {
     if (config->threads == 0)
         config->threads = processors();
+    set_tcp_defaults(&config->tcp);
     if (!config->state)
         config->state = arena_copy(arena, default_state, sizeof default_state - 1);
     if (!config->token_file && config->state)

@@ -69,6 +69,12 @@ struct config_key {
     size_t secret_len;
 };
 
+/* Of all threads together; times in seconds. */
+struct config_tcp {
+    unsigned connections, per_client; /* at most open: in all, and of one client */
+    unsigned idle, query, send;       /* without a query; for a whole query; without reading */
+};
+
 struct config {
     struct config_listen *listen;
     size_t listen_count;
@@ -76,6 +82,7 @@ struct config {
     char *state;      /* absolute */
     char *user;       /* NULL when not given */
     bool drills;      /* server.drills: built-in faults may be triggered */
+    struct config_tcp tcp;
     struct config_endpoint_listen *endpoint;
     size_t endpoint_count;
     char *token_file; /* endpoint.token-file: absolute; default STATE/token */

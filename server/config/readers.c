@@ -12,7 +12,6 @@
 
 enum {
     DNS_PORT = 53,
-    THREADS_MAX = 64,
     PATH_LENGTH_MAX = 4095,
     /* No real list is as long; lists are searched linearly for what stands in them twice. */
     ITEMS_MAX = 1024
@@ -67,18 +66,21 @@ void read_bool(struct schema_reader *r, const struct schema_key *key, const stru
         schema_refuse(r, key, value, why);
 }
 
-void read_threads(struct schema_reader *r, const struct schema_key *key,
-                  const struct tree_node *value, void *to)
+void read_number(struct schema_reader *r, const struct schema_key *key,
+                 const struct tree_node *value, void *to)
 {
     const char *text = schema_text(r, key, value);
     uint64_t number = 0;
+    char why[96];
     if (!text)
         return;
-    if (value_number(text, 1, THREADS_MAX, &number))
-        schema_refuse(r, key, value,
-                      "is not a number from 1 to 64; write one, or leave the key out");
-    else
+    if (!value_number(text, key->least, key->most, &number)) {
         *(unsigned *)to = (unsigned)number;
+        return;
+    }
+    snprintf(why, sizeof why, "is not a number from %u to %u; write one, or leave the key out",
+             (unsigned)key->least, (unsigned)key->most);
+    schema_refuse(r, key, value, why);
 }
 
 void read_size(struct schema_reader *r, const struct schema_key *key, const struct tree_node *value,

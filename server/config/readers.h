@@ -12,7 +12,7 @@ schema_read read_section;   /* a mapping whose rows stand in the key's name */
 schema_read read_text;      /* char * */
 schema_read read_path;      /* char *, made absolute */
 schema_read read_bool;      /* bool */
-schema_read read_threads;   /* unsigned */
+schema_read read_number;    /* unsigned, from the row's least to its most */
 schema_read read_size;      /* uint64_t */
 schema_read read_listen;    /* config->listen */
 schema_read read_endpoints; /* config->endpoint */

@@ -42,6 +42,7 @@ struct schema_key {
     void (*read)(struct schema_reader *r, const struct schema_key *key,
                  const struct tree_node *value, void *to);
     size_t offset;
+    uint64_t least, most; /* for read_number */
 };
 
 /* Ends with a row whose name is NULL. */

@@ -40,6 +40,11 @@ static void test_least(void **state)
     assert_string_equal(c->state, "/var/lib/zonedeck");
     assert_null(c->user);
     assert_false(c->drills);
+    assert_int_equal(c->tcp.connections, 1024);
+    assert_int_equal(c->tcp.per_client, 256);
+    assert_int_equal(c->tcp.idle, 10);
+    assert_int_equal(c->tcp.query, 5);
+    assert_int_equal(c->tcp.send, 30);
     assert_int_equal(c->endpoint_count, 1);
     assert_string_equal(c->endpoint[0].unix_path, "/run/zonedeck/endpoint.sock");
     assert_string_equal(c->token_file, "/var/lib/zonedeck/token");
@@ -287,11 +292,29 @@ static void test_many(void **state)
     config_free(c);
 }
 
+static void test_tcp(void **state)
+{
+    (void)state;
+    struct config *c = parse("c", "server:\n"
+                                  "  listen: 192.0.2.1\n"
+                                  "  tcp-connections: 65536\n"
+                                  "  tcp-connections-per-client: 1\n"
+                                  "  tcp-idle-timeout: 2\n"
+                                  "  tcp-query-timeout: 3\n"
+                                  "  tcp-send-timeout: 4\n");
+    assert_int_equal(c->tcp.connections, 65536);
+    assert_int_equal(c->tcp.per_client, 1);
+    assert_int_equal(c->tcp.idle, 2);
+    assert_int_equal(c->tcp.query, 3);
+    assert_int_equal(c->tcp.send, 4);
+    config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_least),     cmocka_unit_test(test_full), cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_directory), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_least), cmocka_unit_test(test_tcp),       cmocka_unit_test(test_full),
+        cmocka_unit_test(test_paths), cmocka_unit_test(test_directory), cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
