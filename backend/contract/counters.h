@@ -40,6 +40,8 @@
     X(COUNTER_TCP_TIMEOUT, "tcp_timeout", "tcp_connections", "result=\"timeout\"",                 \
       "TCP connections")                                                                           \
     X(COUNTER_TCP_CLOSED, "tcp_closed", "tcp_connections", "result=\"closed\"", "TCP connections") \
+    X(COUNTER_TCP_EVICTED, "tcp_evicted", "tcp_connections", "result=\"evicted\"",                 \
+      "TCP connections")                                                                           \
     X(COUNTER_NOTIFY_IN, "notify_in", "notify_in", "result=\"accepted\"",                          \
       "NOTIFY messages received")                                                                  \
     X(COUNTER_NOTIFY_REFUSED, "notify_refused", "notify_in", "result=\"refused\"",                 \

@@ -41,7 +41,8 @@ void ring_reset(struct ring *ring, unsigned used, bool control)
         h->msg_hdr.msg_controllen = control ? RING_CONTROL : 0;
         h->msg_hdr.msg_flags = 0;
     }
-    atomic_store_explicit(&ring->sent, 0, memory_order_relaxed);
+    /* After the lengths: a death in between must not bring answered queries back. */
+    atomic_store_explicit(&ring->sent, 0, memory_order_release);
     atomic_store_explicit(&ring->current, 0, memory_order_relaxed);
 }
 

@@ -15,15 +15,18 @@
 #include "server/dns/name_text.h"
 #include "server/serve/peer.h"
 #include "server/serve/takeover.h"
+#include "server/serve/tcp.h"
 #include "server/serve/zonefeed.h"
 
-enum { TICK_MS = 200, FRAMES_A_ROUND = 1000 };
+/* Strangers can ask for transfers as fast as they like: what is told of it is bounded. */
+enum { TICK_MS = 200, FRAMES_A_ROUND = 1000, REFUSED_A_SECOND = 5 };
 
 struct serve {
     struct start *start;
     struct stats *stats;
     unsigned slot;
     struct worker_shared shared;
+    struct tcp_limits tcp;
     struct worker *workers;
     unsigned worker_count;
     struct zonefeed feed;
@@ -31,6 +34,8 @@ struct serve {
     int watch;        /* pidfd of the active process, -1 none */
     unsigned watched; /* its slot */
     bool ready, active, draining, drained, stop;
+    int64_t refused_since; /* the second in which refused transfers are counted; monotonic ns */
+    unsigned refused;
     struct channel_frame frame;
 };
 
@@ -49,6 +54,8 @@ static void go(struct serve *s, bool replay, struct takeover_result *result)
     if (replay)
         takeover_replay(&s->workers[0], result);
     s->active = true;
+    for (unsigned i = 0; i < s->worker_count; i++)
+        atomic_store_explicit(&s->workers[i].received, 1, memory_order_relaxed);
     wake_workers(s, WORKER_RUN);
     title_set("serve");
 }
@@ -198,6 +205,17 @@ static void forward_notify(struct serve *s, const struct note *note)
         channel_send(s->keeper, MSG_NOTIFY, &m, sizeof m, NULL, 0, 0);
 }
 
+/* The counter has them all; the log and the events have the first of each second. */
+static bool may_tell_refused(struct serve *s)
+{
+    int64_t now = clk_mono_ns();
+    if (now - s->refused_since >= CLK_SECOND) {
+        s->refused_since = now;
+        s->refused = 0;
+    }
+    return s->refused++ < REFUSED_A_SECOND;
+}
+
 static void take_note(struct serve *s, const struct note *note)
 {
     static const enum event events[] = {[NOTE_XFR_DONE] = EVENT_XFR_OUT_DONE,
@@ -207,6 +225,8 @@ static void take_note(struct serve *s, const struct note *note)
         forward_notify(s, note);
         return;
     }
+    if (note->kind == NOTE_XFR_REFUSED && !may_tell_refused(s))
+        return;
     char name[1024], peer[64];
     name_to_text(note->name, note->name_len, name);
     serve_peer_text(&note->source, peer, sizeof peer);
@@ -286,15 +306,31 @@ static void loop(struct serve *s)
     }
 }
 
+static unsigned share(unsigned all, unsigned workers)
+{
+    return (all + workers - 1) / workers;
+}
+
+static struct tcp_limits tcp_limits_of(const struct config *config, unsigned workers)
+{
+    return (struct tcp_limits){.connections = share(config->tcp.connections, workers),
+                               .per_client = share(config->tcp.per_client, workers),
+                               .idle = config->tcp.idle * CLK_SECOND,
+                               .query = config->tcp.query * CLK_SECOND,
+                               .send = config->tcp.send * CLK_SECOND};
+}
+
 static int prepare(struct serve *s, struct serve_start *start)
 {
+    s->tcp = tcp_limits_of(s->start->config, start->workers);
     s->shared = (struct worker_shared){.stats = s->stats,
                                        .slot = s->slot,
                                        .rings = rings_map(start->ring),
                                        .key = hash_key_from(s->stats->hash_key),
                                        .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                        .tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-                                       .drills = s->start->config->drills};
+                                       .drills = s->start->config->drills,
+                                       .tcp = &s->tcp};
     s->worker_count = start->workers;
     s->workers = calloc(start->workers, sizeof *s->workers);
     if (!s->shared.rings || s->shared.wake < 0 || s->shared.tell < 0)

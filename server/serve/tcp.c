@@ -1,5 +1,6 @@
 #include "server/serve/tcp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,12 +11,16 @@
 #include "backend/base/clk.h"
 #include "server/dns/wire.h"
 #include "server/serve/drill.h"
+#include "server/serve/limit.h"
 #include "server/serve/peer.h"
 
 enum {
     LENGTH = 2,
     IN_SIZE = LENGTH + DNS_MESSAGE_MAX,
     OUT_SIZE = 2 * (LENGTH + DNS_MESSAGE_MAX),
+    PAGE = 4096,
+    /* Whole pages, as they are given back whole: none may be of two connections. */
+    BUFFERS = (IN_SIZE + OUT_SIZE + PAGE - 1) / PAGE * PAGE,
     GIVE_BACK = 16384, /* a connection that used more returns its pages */
     XFR_BURST = 16     /* messages before others get a turn */
 };
@@ -25,23 +30,31 @@ struct connection {
     uint32_t in, out, sent; /* bytes in the buffers; of out, those already sent */
     uint32_t most;          /* bytes of the buffers ever used */
     uint32_t events;        /* what epoll watches for */
+    uint32_t round;         /* grows with each use of this place */
+    uint64_t client;        /* who the peer counts as */
     int64_t active;         /* monotonic ns of the last progress */
-    bool ended, bad;        /* the peer sends no more; it sent what is not a query */
+    int64_t begun;   /* when the first byte of the query that is not yet whole came; 0 none */
+    bool ended, bad; /* the peer sends no more; it sent what is not a query */
     struct sockaddr_storage source;
     struct zone *pinned; /* transfer in progress */
     struct transfer transfer;
     struct stats_transfer *row;
+    unsigned row_bit;
 };
 
 struct tcp_pool {
-    struct connection connection[TCP_CONNECTIONS];
+    struct tcp_limits limits;
     unsigned char *buffers;
     unsigned open, next_row;
+    uint32_t rows; /* bit n: row n of the stats is of a transfer that runs */
+    struct connection connection[];
 };
+
+static_assert(STATS_TRANSFERS_OUT == 32, "a bit for each row");
 
 static unsigned char *in_buffer(struct tcp_pool *pool, unsigned i)
 {
-    return pool->buffers + (size_t)i * (IN_SIZE + OUT_SIZE + 4096);
+    return pool->buffers + (size_t)i * BUFFERS;
 }
 
 static unsigned char *out_buffer(struct tcp_pool *pool, unsigned i)
@@ -49,26 +62,28 @@ static unsigned char *out_buffer(struct tcp_pool *pool, unsigned i)
     return in_buffer(pool, i) + IN_SIZE;
 }
 
-static size_t buffers_size(void)
+static size_t pool_size(unsigned connections)
 {
-    return (size_t)TCP_CONNECTIONS * (IN_SIZE + OUT_SIZE + 4096);
+    return sizeof(struct tcp_pool) + connections * sizeof(struct connection);
 }
 
-struct tcp_pool *tcp_pool_new(void)
+struct tcp_pool *tcp_pool_new(const struct tcp_limits *limits)
 {
-    void *p = mmap(NULL, sizeof(struct tcp_pool), PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned count = limits->connections;
+    void *p =
+        mmap(NULL, pool_size(count), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     struct tcp_pool *pool = p;
-    p = mmap(NULL, buffers_size(), PROT_READ | PROT_WRITE,
+    p = mmap(NULL, (size_t)count * BUFFERS, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
-        munmap(pool, sizeof *pool);
+        munmap(pool, pool_size(count));
         return NULL;
     }
+    pool->limits = *limits;
     pool->buffers = p;
-    for (unsigned i = 0; i < TCP_CONNECTIONS; i++)
+    for (unsigned i = 0; i < count; i++)
         pool->connection[i].fd = -1;
     return pool;
 }
@@ -77,8 +92,8 @@ void tcp_pool_free(struct tcp_pool *pool)
 {
     if (!pool)
         return;
-    munmap(pool->buffers, buffers_size());
-    munmap(pool, sizeof *pool);
+    munmap(pool->buffers, (size_t)pool->limits.connections * BUFFERS);
+    munmap(pool, pool_size(pool->limits.connections));
 }
 
 static void publish_open(struct worker *w)
@@ -113,8 +128,19 @@ static void end_transfer(struct worker *w, struct connection *c, enum transfer_s
                         .source = c->source};
     memcpy(note.name, c->pinned->name, c->pinned->name_len);
     worker_note(w, &note);
+    w->tcp->rows &= ~(UINT32_C(1) << c->row_bit);
     zone_unpin(c->pinned);
     c->pinned = NULL;
+}
+
+/* A row that no running transfer has, while there is one. */
+static unsigned take_row(struct tcp_pool *pool)
+{
+    unsigned i = pool->next_row++ % STATS_TRANSFERS_OUT;
+    for (unsigned n = 0; n < STATS_TRANSFERS_OUT && pool->rows >> i & 1; n++)
+        i = pool->next_row++ % STATS_TRANSFERS_OUT;
+    pool->rows |= UINT32_C(1) << i;
+    return i;
 }
 
 static void begin_transfer(struct worker *w, struct connection *c, const struct answer *answer)
@@ -124,8 +150,8 @@ static void begin_transfer(struct worker *w, struct connection *c, const struct 
     c->pinned = zone;
     transfer_begin(&c->transfer, zone->image, &answer->query);
     struct stats *stats = w->shared->stats;
-    unsigned i = w->tcp->next_row++ % STATS_TRANSFERS_OUT;
-    c->row = &stats->transfers_out[w->shared->slot][w->index][i];
+    c->row_bit = take_row(w->tcp);
+    c->row = &stats->transfers_out[w->shared->slot][w->index][c->row_bit];
     stats_row_begin(&c->row->seq);
     c->row->state = TRANSFER_RUNNING;
     c->row->direction = TRANSFER_OUT;
@@ -149,36 +175,75 @@ static void close_connection(struct worker *w, unsigned i, enum counter why)
     end_transfer(w, c, TRANSFER_FAILED,
                  why == COUNTER_TCP_TIMEOUT ? "the peer stopped reading"
                                             : "the peer closed the connection");
+    c->round++;
     close(c->fd);
     c->fd = -1;
     stats_add(w->stats, why, 1);
     if (c->most > GIVE_BACK)
-        madvise((void *)(((uintptr_t)in_buffer(w->tcp, i) + 4095) & ~(uintptr_t)4095),
-                IN_SIZE + OUT_SIZE, MADV_DONTNEED);
+        madvise(in_buffer(w->tcp, i), BUFFERS, MADV_DONTNEED);
     w->tcp->open--;
     publish_open(w);
 }
 
-static int oldest_idle(const struct tcp_pool *pool)
+/* Where a new connection could go: places, -1 for none. */
+struct room {
+    int free, idle, own_idle; /* the longest idle of all, and of the same client */
+    unsigned own;             /* connections of the same client */
+};
+
+static void take_older(const struct tcp_pool *pool, int *found, int i)
 {
-    int found = -1;
-    for (int i = 0; i < TCP_CONNECTIONS; i++) {
+    if (*found < 0 || pool->connection[i].active < pool->connection[*found].active)
+        *found = i;
+}
+
+static struct room look_for_room(const struct tcp_pool *pool, uint64_t client)
+{
+    struct room room = {-1, -1, -1, 0};
+    for (int i = 0; i < (int)pool->limits.connections; i++) {
         const struct connection *c = &pool->connection[i];
-        if (c->pinned || c->out > c->sent)
-            continue;
-        if (found < 0 || c->active < pool->connection[found].active)
-            found = i;
+        bool own = c->fd >= 0 && c->client == client;
+        room.own += own;
+        if (c->fd < 0) {
+            room.free = room.free < 0 ? i : room.free;
+        } else if (!c->pinned && c->out == c->sent) {
+            take_older(pool, &room.idle, i);
+            if (own)
+                take_older(pool, &room.own_idle, i);
+        }
     }
-    return found;
+    return room;
+}
+
+/* A place for a new connection of the client, if need be that of another; -1 when all are busy. */
+static int make_room(struct worker *w, uint64_t client)
+{
+    struct room room = look_for_room(w->tcp, client);
+    bool too_many = room.own >= w->tcp->limits.per_client;
+    if (!too_many && room.free >= 0)
+        return room.free;
+    int evicted = too_many ? room.own_idle : room.idle;
+    if (evicted >= 0)
+        close_connection(w, (unsigned)evicted, COUNTER_TCP_EVICTED);
+    return evicted;
+}
+
+static uint64_t epoll_data(const struct worker *w, unsigned i)
+{
+    return (uint64_t)w->tcp->connection[i].round << 32 | (WORKER_SOCKETS + i);
 }
 
 static void open_connection(struct worker *w, unsigned i, int fd,
                             const struct sockaddr_storage *source)
 {
     struct connection *c = &w->tcp->connection[i];
-    *c = (struct connection){
-        .fd = fd, .active = clk_mono_ns(), .events = EPOLLIN, .source = *source};
-    struct epoll_event e = {.events = EPOLLIN, .data.u32 = WORKER_SOCKETS + i};
+    *c = (struct connection){.fd = fd,
+                             .round = c->round,
+                             .active = clk_mono_ns(),
+                             .events = EPOLLIN,
+                             .client = limit_client(source),
+                             .source = *source};
+    struct epoll_event e = {.events = EPOLLIN, .data.u64 = epoll_data(w, i)};
     if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
         close(fd);
         c->fd = -1;
@@ -197,13 +262,7 @@ bool tcp_accept(struct worker *w, int listener)
         int fd = accept4(listener, (struct sockaddr *)&source, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
-        int i = -1;
-        for (int k = 0; k < TCP_CONNECTIONS && i < 0; k++) {
-            if (w->tcp->connection[k].fd < 0)
-                i = k;
-        }
-        if (i < 0 && (i = oldest_idle(w->tcp)) >= 0)
-            close_connection(w, (unsigned)i, COUNTER_TCP_TIMEOUT);
+        int i = make_room(w, limit_client(&source));
         if (i < 0) {
             close(fd);
             stats_add(w->stats, COUNTER_TCP_REFUSED, 1);
@@ -222,6 +281,12 @@ static void answer_message(struct worker *w, unsigned i, const unsigned char *qu
     stats_add(w->stats,
               c->source.ss_family == AF_INET ? COUNTER_TCP4_QUERIES : COUNTER_TCP6_QUERIES, 1);
     stats_add(w->stats, COUNTER_RECEIVE_BYTES, len);
+    if (atomic_load_explicit(&w->shared->rings->poisoned, memory_order_relaxed) &&
+        ring_is_poison(w->shared->rings, query, len, clk_mono_ns())) {
+        stats_add(w->stats, COUNTER_QUARANTINED, 1);
+        c->bad = true;
+        return;
+    }
     if (w->shared->drills)
         drill_query(query, len);
     struct answer answer;
@@ -269,6 +334,7 @@ static void answer_buffered(struct worker *w, unsigned i, const struct zone_tabl
     if (at) {
         memmove(in, in + at, c->in - at);
         c->in -= at;
+        c->begun = c->in ? c->active : 0;
     }
 }
 
@@ -323,10 +389,12 @@ static int fill(struct worker *w, unsigned i)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
     if (n == 0)
         return -1;
+    c->active = clk_mono_ns();
+    if (c->in == 0)
+        c->begun = c->active;
     c->in += (uint32_t)n;
     if (c->in > c->most)
         c->most = c->in;
-    c->active = clk_mono_ns();
     return 1;
 }
 
@@ -338,15 +406,18 @@ static void watch(struct worker *w, unsigned i)
     uint32_t want = c->sent < c->out || c->pinned || has_query(w, i) ? EPOLLOUT : EPOLLIN;
     if (want == c->events)
         return;
-    struct epoll_event e = {.events = want, .data.u32 = WORKER_SOCKETS + i};
+    struct epoll_event e = {.events = want, .data.u64 = epoll_data(w, i)};
     epoll_ctl(w->epoll, EPOLL_CTL_MOD, c->fd, &e);
     c->events = want;
+    if (want == EPOLLIN && c->begun) /* it was not read from: that time was ours */
+        c->begun = clk_mono_ns();
 }
 
-void tcp_ready(struct worker *w, unsigned i, uint32_t events, const struct zone_table *zones)
+void tcp_ready(struct worker *w, uint64_t data, uint32_t events, const struct zone_table *zones)
 {
+    unsigned i = (uint32_t)data - WORKER_SOCKETS;
     struct connection *c = &w->tcp->connection[i];
-    if (c->fd < 0)
+    if (c->fd < 0 || c->round != data >> 32)
         return;
     bool ok = !(events & EPOLLERR);
     if (ok && events & (EPOLLIN | EPOLLHUP) && c->sent == c->out && !c->pinned)
@@ -365,16 +436,22 @@ void tcp_ready(struct worker *w, unsigned i, uint32_t events, const struct zone_
         watch(w, i);
 }
 
+static bool is_late(const struct connection *c, const struct tcp_limits *limits, int64_t now,
+                    bool draining)
+{
+    if (c->pinned || c->sent < c->out)
+        return now - c->active > limits->send;
+    if (c->begun && now - c->begun > limits->query)
+        return true;
+    return now - c->active > (draining && limits->idle > CLK_SECOND ? CLK_SECOND : limits->idle);
+}
+
 unsigned tcp_tick(struct worker *w, bool draining)
 {
     int64_t now = clk_mono_ns();
-    for (unsigned i = 0; i < TCP_CONNECTIONS; i++) {
-        const struct connection *c = &w->tcp->connection[i];
-        if (c->fd < 0)
-            continue;
-        bool busy = c->pinned || c->sent < c->out;
-        int64_t limit = busy ? TCP_STALL_MS : draining ? 1000 : TCP_IDLE_MS;
-        if (now - c->active > limit * CLK_MS)
+    for (unsigned i = 0; i < w->tcp->limits.connections; i++) {
+        if (w->tcp->connection[i].fd >= 0 &&
+            is_late(&w->tcp->connection[i], &w->tcp->limits, now, draining))
             close_connection(w, i, COUNTER_TCP_TIMEOUT);
     }
     return w->tcp->open;

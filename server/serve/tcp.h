@@ -2,21 +2,29 @@
  *
  * Connections and their buffers are made at the start; their memory is only touched by use and
  * given back when a connection that needed much of it closes. No allocation later. When all are in
- * use the one that was idle longest is closed for a new one. */
+ * use, or all that one client may have (server/serve/limit.h), the one of them that was idle
+ * longest is closed for the new one. A query must be whole within a time from its first byte,
+ * however its bytes drip; a client that does not read its answers is not read from, and closed
+ * after a time without progress. */
 #pragma once
 
 #include "server/serve/worker.h"
 
-enum { TCP_CONNECTIONS = 512, TCP_IDLE_MS = 10000, TCP_STALL_MS = 30000 };
+/* Of one worker. */
+struct tcp_limits {
+    unsigned connections, per_client;
+    int64_t idle, query, send; /* ns: without a query; for a whole query; without reading */
+};
 
-struct tcp_pool *tcp_pool_new(void);
+struct tcp_pool *tcp_pool_new(const struct tcp_limits *limits);
 void tcp_pool_free(struct tcp_pool *pool);
 
 /* Accepts what waits on a listening socket. False when the process is out of descriptors: try
  * later. */
 bool tcp_accept(struct worker *worker, int listener);
-/* Connection `index` is readable, writable or broken. */
-void tcp_ready(struct worker *worker, unsigned index, uint32_t events,
+/* The connection that epoll knows as `data` is readable, writable or broken. One that was closed
+ * since epoll told of it is not there any more, also when its place was given to another. */
+void tcp_ready(struct worker *worker, uint64_t data, uint32_t events,
                const struct zone_table *zones);
 /* Connections open now. */
 unsigned tcp_open(const struct worker *worker);

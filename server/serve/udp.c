@@ -6,6 +6,7 @@
 
 #include "backend/base/clk.h"
 #include "server/serve/drill.h"
+#include "server/serve/limit.h"
 
 enum { UDP_EMPTY_BATCHES = 4096 }; /* more than a socket's buffer holds */
 
@@ -63,6 +64,10 @@ static size_t answer_slot(struct worker *w, struct ring *ring, unsigned slot, un
     stats_add(w->stats, source->ss_family == AF_INET ? COUNTER_UDP4_QUERIES : COUNTER_UDP6_QUERIES,
               1);
     stats_add(w->stats, COUNTER_RECEIVE_BYTES, len);
+    if (!limit_may_answer(source)) {
+        stats_add(w->stats, COUNTER_DROPPED, 1);
+        return 0;
+    }
     if (atomic_load_explicit(&w->shared->rings->poisoned, memory_order_relaxed) &&
         ring_is_poison(w->shared->rings, query, len, clk_mono_ns())) {
         stats_add(w->stats, COUNTER_QUARANTINED, 1);

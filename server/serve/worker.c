@@ -56,13 +56,13 @@ int worker_init(struct worker *w, struct worker_shared *shared, unsigned index,
         w->control |= !sockets[i].tcp && is_wildcard(sockets[i].fd);
         w->sockets[w->socket_count++] = sockets[i];
     }
-    w->tcp = tcp_pool_new();
+    w->tcp = tcp_pool_new(shared->tcp);
     w->udp = map_zero(sizeof *w->udp);
     if (!w->tcp || !w->udp)
         return ERR_MEMORY;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     /* Edge-triggered and never read: each write wakes every worker once. */
-    struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u32 = WAKE};
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = WAKE};
     return w->epoll < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, shared->wake, &e) < 0 ? ERR_SYSTEM
                                                                                     : ERR_OK;
 }
@@ -149,7 +149,7 @@ static void watch_sockets(struct worker *w, bool udp, bool tcp, bool on)
     for (unsigned i = 0; i < w->socket_count; i++) {
         if (w->sockets[i].tcp ? !tcp : !udp)
             continue;
-        struct epoll_event e = {.events = EPOLLIN, .data.u32 = i};
+        struct epoll_event e = {.events = EPOLLIN, .data.u64 = i};
         epoll_ctl(w->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, w->sockets[i].fd, &e);
     }
     if (tcp)
@@ -159,9 +159,9 @@ static void watch_sockets(struct worker *w, bool udp, bool tcp, bool on)
 static void serve_event(struct worker *w, const struct epoll_event *e,
                         const struct zone_table *zones)
 {
-    uint32_t i = e->data.u32;
+    uint32_t i = (uint32_t)e->data.u64;
     if (i >= WORKER_SOCKETS) {
-        tcp_ready(w, i - WORKER_SOCKETS, e->events, zones);
+        tcp_ready(w, e->data.u64, e->events, zones);
     } else if (!w->sockets[i].tcp) {
         for (int n = 0; n < BATCHES && udp_serve(w, i, zones); n++)
             ;
@@ -188,7 +188,8 @@ static void follow_state(struct worker *w, int *state)
             publish_sleep();
         }
     }
-    atomic_store_explicit(&w->received, now == WORKER_RUN, memory_order_release);
+    if (now == WORKER_DRAIN)
+        atomic_store_explicit(&w->received, 0, memory_order_release);
     *state = now;
     tell_main(w);
 }
@@ -228,7 +229,7 @@ static void *run(void *arg)
         publish_wake();
         const struct zone_table *zones = publish_read(&w->shared->publish);
         for (int i = 0; i < n; i++) {
-            if (events[i].data.u32 != WAKE)
+            if (events[i].data.u64 != WAKE)
                 serve_event(w, &events[i], zones);
         }
         publish_sleep();

@@ -36,6 +36,7 @@ struct notes {
 };
 
 struct tcp_pool;
+struct tcp_limits;
 
 /* What all workers of a process share. */
 struct worker_shared {
@@ -48,6 +49,7 @@ struct worker_shared {
     int wake;          /* eventfd: the main thread has something to say (level) */
     int tell;          /* eventfd: a worker has notes */
     bool drills;
+    const struct tcp_limits *tcp;
 };
 
 struct worker {
@@ -65,7 +67,8 @@ struct worker {
     struct tcp_pool *tcp;
     struct udp_batch *udp;
     struct notes notes;
-    _Atomic int received; /* 0 once draining: no datagram is taken any more */
+    _Atomic int received; /* 1 from before RUN is said until the worker has seen DRAIN: it may
+                           * take datagrams */
     _Atomic int ended;
 };
 

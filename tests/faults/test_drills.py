@@ -4,7 +4,7 @@ quarantined, reported and kept."""
 
 import socket
 
-from zdtest import dns, zones
+from zdtest import client, dns, zones
 from zdtest.data import scratch
 from zdtest.load import Steady
 from zdtest.runner import case, check, check_equal, main, sanitized, wait_until
@@ -53,6 +53,11 @@ def drill(name, most_late_ms):
         count = running.counters()["quarantined"]
         send(running, name.upper())
         wait_until(lambda: running.counters()["quarantined"] == count + 1, 5, "it is counted")
+        # Over TCP as well: the connection ends without an answer.
+        with client.connect("127.0.0.1", running.port) as sock:
+            sock.sendall(client.framed(dns.query(name, "A")))
+            check_equal(sock.recv(1), b"", "an answer")
+        wait_until(lambda: running.counters()["quarantined"] == count + 2, 5, "it is counted")
         check_equal(running.active(), survivor, "the survivor goes on")
         check(running.ask(ZONE, "SOA").answer, "SOA")
 
