@@ -222,9 +222,21 @@ int image_builder_add(struct image_builder *b, const uint8_t *owner, size_t owne
                                                        .name = id,
                                                        .ttl = ttl > INT32_MAX ? 0 : ttl,
                                                        .type = type,
-                                                       .len = (uint16_t)size};
+                                                       .len = (uint16_t)size,
+                                                       .place = b->place};
     b->data_len += size;
     return ERR_OK;
+}
+
+void image_builder_set_place(struct image_builder *b, uint32_t place)
+{
+    b->place = place;
+}
+
+void image_builder_set_files(struct image_builder *b, const void *files, size_t len)
+{
+    b->files = files;
+    b->files_len = len;
 }
 
 uint64_t image_builder_records(const struct image_builder *b)

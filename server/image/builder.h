@@ -37,12 +37,19 @@ void image_builder_free(struct image_builder *b);
  * an error. */
 int image_builder_add(struct image_builder *b, const uint8_t *owner, size_t owner_len,
                       uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t rdata_len);
+/* Records added from here on come from `place`, a number of the caller's (0 none) that findings
+ * name. */
+void image_builder_set_place(struct image_builder *b, uint32_t place);
+/* Bytes the image keeps for who built it (which further files it was made from); lent until
+ * image_builder_finish has returned. */
+void image_builder_set_files(struct image_builder *b, const void *files, size_t len);
 uint64_t image_builder_records(const struct image_builder *b);
 
 /* Checks the zone (one SOA, NS at the apex, CNAME alone, ...), adding a line for each finding to
- * `findings` ("error: …" or "warning: …"), and writes the image into `fd` (a file or memfd, empty).
- * `key` is the state directory's hash key (server/dns/hash.h). Returns 0 and the summary, ERR_ZONE
- * when a finding is an error, ERR_SYSTEM when writing failed, ERR_MEMORY. */
+ * `findings` ("error: …" or "warning: …"; "error 17: …" with the place of a record), and writes the
+ * image into `fd` (a file or memfd, empty). `key` is the state directory's hash key
+ * (server/dns/hash.h). Returns 0 and the summary, ERR_ZONE when a finding is an error, ERR_SYSTEM
+ * when writing failed, ERR_MEMORY. */
 int image_builder_finish(struct image_builder *b, const uint8_t key[16],
                          const struct image_source *source, int fd, struct image_summary *summary,
                          struct buf *findings);

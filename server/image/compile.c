@@ -207,7 +207,9 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
     h->slots = h->exist_count + h->exist_count / 3 + 1;
     h->hash = (nodes_end + 7) & ~UINT64_C(7);
     h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
-    h->size = h->nsec + (uint64_t)h->nsec_count * 4;
+    h->files = h->nsec + (uint64_t)h->nsec_count * 4;
+    h->files_len = (uint32_t)b->files_len;
+    h->size = h->files + b->files_len;
     h->root = b->names[0].ref;
     h->apex = b->names[b->apex].ref;
 }
@@ -222,6 +224,8 @@ static void fill(struct image_builder *b, uint8_t *base, const struct image_head
             *nsec++ = n->ref;
     }
     put_hash(b, base, h);
+    if (b->files_len)
+        memcpy(base + h->files, b->files, b->files_len);
 }
 
 static int write_all(int fd, const uint8_t *from, uint64_t len)

@@ -26,7 +26,10 @@ struct draft_record {
     uint64_t data; /* offset in data */
     uint32_t name, ttl;
     uint16_t type, len;
+    uint32_t place;
 };
+
+enum { DRAFT_REPEATS = 100 };
 
 struct image_builder {
     struct hash_key key;
@@ -48,6 +51,11 @@ struct image_builder {
     uint8_t last_wire[NAME_MAX_LEN];
     size_t last_len;
     uint32_t last_owner;
+    uint32_t place;
+    struct draft_record repeats[DRAFT_REPEATS]; /* order.c: the first ones that were dropped */
+    size_t repeat_count;                        /* all of them */
+    const void *files;
+    size_t files_len;
     char reason[160];
 };
 

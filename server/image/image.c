@@ -31,7 +31,8 @@ static int check_header(const struct image_header *h, uint64_t size, const uint8
     if (h->size != size || h->nodes < sizeof *h || h->nodes > h->nodes_end || h->nodes_end > size ||
         h->nodes % IMAGE_UNIT || h->hash % 8 || h->nsec % IMAGE_UNIT || h->slots == 0 ||
         !within(h->hash, h->slots, sizeof(struct image_slot), size) ||
-        !within(h->nsec, h->nsec_count, 4, size) || h->exist_count >= h->slots ||
+        !within(h->nsec, h->nsec_count, 4, size) || !within(h->files, h->files_len, 1, size) ||
+        h->exist_count >= h->slots ||
         name_read(&origin, h->origin, h->origin_len) != h->origin_len || !h->origin_len ||
         origin.count != h->origin_labels)
         return ERR_FORMAT;
@@ -90,6 +91,12 @@ const struct image_summary *image_get_summary(const struct image *image)
 const struct image_source *image_get_source(const struct image *image)
 {
     return &image->header->source;
+}
+
+const void *image_get_files(const struct image *image, size_t *len)
+{
+    *len = image->header->files_len;
+    return image->base + image->header->files;
 }
 
 const uint8_t *image_get_origin(const struct image *image, size_t *len)

@@ -1,7 +1,7 @@
 /* The bytes of an image. Only the builder writes them, only this room reads them raw; others use
  * node.h.
  *
- *   header | nodes in canonical order | hash table | NSEC index
+ *   header | nodes in canonical order | hash table | NSEC index | files
  *
  * A reference is a 32-bit offset from the start of the image in units of 4 bytes, so an image may
  * have 16 GiB; 0 is none. Numbers are in the machine's order (an image never leaves the machine;
@@ -25,7 +25,7 @@
 #include "server/image/builder.h"
 
 #define IMAGE_MAGIC "zdimage"
-enum { IMAGE_FORMAT = 1, IMAGE_UNIT = 4 };
+enum { IMAGE_FORMAT = 2, IMAGE_UNIT = 4 };
 #define IMAGE_ORDER UINT32_C(0x01020304)
 
 struct image_header {
@@ -41,12 +41,14 @@ struct image_header {
     uint32_t root, apex;       /* nodes */
     uint64_t nodes, nodes_end; /* offsets in bytes */
     uint32_t node_count, exist_count;
-    uint64_t hash; /* offset of struct image_slot[slots] */
-    uint64_t nsec; /* offset of uint32_t[nsec_count]: nodes with NSEC, in order */
+    uint64_t hash;  /* offset of struct image_slot[slots] */
+    uint64_t nsec;  /* offset of uint32_t[nsec_count]: nodes with NSEC, in order */
+    uint64_t files; /* offset of the bytes of image_builder_set_files */
     uint32_t slots, nsec_count;
+    uint32_t files_len;
     uint8_t origin_len, origin_labels;
     uint8_t origin[255];
-    uint8_t pad[7];
+    uint8_t pad[3];
 };
 
 enum {

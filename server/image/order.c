@@ -123,7 +123,7 @@ static void sort_few(const struct image_builder *b, struct draft_record *r, uint
 }
 
 /* Hash chains over one name's records find repeated ones in linear time. */
-static int drop_repeated(const struct image_builder *b, struct draft_record *r, uint32_t *count)
+static int drop_repeated(struct image_builder *b, struct draft_record *r, uint32_t *count)
 {
     uint32_t n = *count, kept = 0, slots = 4;
     while (slots < n * 2)
@@ -133,15 +133,19 @@ static int drop_repeated(const struct image_builder *b, struct draft_record *r, 
         return ERR_MEMORY;
     memset(table, 0, slots * sizeof *table);
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t h = 0;
+        /* hash_label is keyed, but takes upper and lower case for the same. */
+        uint64_t h = b->key.k[0] ^ r[i].type;
         for (unsigned k = 0; k < r[i].len; k++)
             h = (h ^ b->data[r[i].data + k]) * UINT64_C(0x100000001b3);
-        h = hash_label(&b->key, h, (const uint8_t *)&r[i].type, 2);
+        h = hash_label(&b->key, h, b->data + r[i].data, r[i].len);
         uint32_t s = (uint32_t)h & (slots - 1);
         while (table[s] && !same_record(b, &r[table[s] - 1], &r[i]))
             s = (s + 1) & (slots - 1);
-        if (table[s])
+        if (table[s]) {
+            if (b->repeat_count++ < DRAFT_REPEATS)
+                b->repeats[b->repeat_count - 1] = r[i];
             continue;
+        }
         r[kept] = r[i];
         table[s] = ++kept;
     }

@@ -11,6 +11,7 @@
 
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
+#include "server/keeper/sources.h"
 #include "server/keeper/zonetext.h"
 
 enum {
@@ -24,27 +25,11 @@ struct reading {
     struct compile_result *result;
     struct image_builder *builder;
     FILE *file;
+    struct places places;
+    struct buf files; /* the included ones (sources.h) */
     uint64_t records, size;
-    bool has_soa;
+    bool has_soa, failed; /* failed: memory ran out */
 };
-
-static struct image_source source_of(const struct stat *st)
-{
-    return (struct image_source){
-        .size = (uint64_t)st->st_size,
-        .inode = st->st_ino,
-        .mtime_ns = st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec,
-        .ctime_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec};
-}
-
-bool compile_source(const char *path, struct image_source *source)
-{
-    struct stat st;
-    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-        return false;
-    *source = source_of(&st);
-    return true;
-}
 
 void compile_tell(struct compile_result *result, const char *severity, const char *where,
                   const char *reason)
@@ -66,6 +51,7 @@ static int take_record(void *ctx, const struct zonetext_record *record, const ch
 {
     struct reading *r = ctx;
     r->has_soa = r->has_soa || record->type == TYPE_SOA;
+    image_builder_set_place(r->builder, places_number(&r->places, record->line));
     int err = image_builder_add(r->builder, record->owner, record->owner_len, record->type,
                                 record->ttl, record->rdata, record->rdata_len);
     if (err)
@@ -82,24 +68,43 @@ static void take_problem(void *ctx, unsigned line, unsigned column, const char *
 {
     struct reading *r = ctx;
     char where[1200];
-    snprintf(where, sizeof where, "%s:%u:%u", r->job->zone->file, line, column);
+    const struct places *p = &r->places;
+    const char *path = p->count ? p->parts[p->count - 1].path : r->job->zone->file;
+    snprintf(where, sizeof where, "%s:%u:%u", path, line, column);
     compile_tell(r->result, "error", where, reason);
 }
 
-/* "error: …" and "warning: …" lines of the builder get the place before them. */
-static void tell_findings(struct compile_result *result, struct buf *findings, const char *where)
+static void take_file(void *ctx, const char *path, unsigned line, const struct stat *st)
 {
+    struct reading *r = ctx;
+    r->failed |= places_enter(&r->places, path, line) != ERR_OK;
+    if (st)
+        sources_add(&r->files, path, st);
+    r->failed |= r->files.failed;
+}
+
+/* "error: …" and "warning 17: …" lines of the builder get the place before them. */
+static void tell_findings(struct compile_result *result, struct buf *findings, const char *where,
+                          const struct places *places)
+{
+    char at[1200];
     char *rest = findings->data;
     for (char *line = strtok_r(rest, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        bool error = !strncmp(line, "error: ", 7);
-        char *text = strstr(line, ": ");
-        compile_tell(result, error ? "error" : "warning", where, text ? text + 2 : line);
+        bool error = !strncmp(line, "error", 5);
+        char *text = strstr(line, ": "), *space = strchr(line, ' ');
+        unsigned long place = text && space && space < text ? strtoul(space, NULL, 10) : 0;
+        unsigned n;
+        const char *path = places ? places_find(places, (uint32_t)place, &n) : NULL;
+        if (path)
+            snprintf(at, sizeof at, "%s:%u:1", path, n);
+        compile_tell(result, error ? "error" : "warning", path ? at : where,
+                     text ? text + 2 : line);
     }
 }
 
 void compile_finish(const struct compile_job *job, struct image_builder *builder,
                     const struct image_source *source, const char *where,
-                    struct compile_result *result)
+                    const struct places *places, struct compile_result *result)
 {
     struct buf findings = {0};
     int fd = memfd_create("zonedeck-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -107,7 +112,7 @@ void compile_finish(const struct compile_job *job, struct image_builder *builder
         fd < 0 ? ERR_SYSTEM
                : image_builder_finish(builder, job->key, source, fd, &result->summary, &findings);
     if (findings.data)
-        tell_findings(result, &findings, where);
+        tell_findings(result, &findings, where, places);
     buf_fini(&findings);
     result->status = err;
     if (err) {
@@ -137,8 +142,12 @@ void compile_store(const struct compile_job *job, struct compile_result *result)
 static void read_zone(struct reading *r, const struct image_source *source)
 {
     const struct config_zone *zone = r->job->zone;
-    struct zonetext_sink sink = {take_record, take_problem, r};
+    struct zonetext_sink sink = {take_record, take_problem, take_file, r, zone->file};
+    take_file(r, zone->file, 1, NULL);
     int err = zonetext_read(r->file, zone->wire, zone->wire_len, &sink);
+    if (r->failed)
+        err = ERR_MEMORY;
+    image_builder_set_files(r->builder, r->files.data, r->files.len);
     if (err == ERR_MEMORY) {
         fail(r->result, err, EVENT_MEMORY_OUT, zone->file, err_text(err));
     } else if (err == ERR_SYSTEM) {
@@ -150,7 +159,7 @@ static void read_zone(struct reading *r, const struct image_source *source)
         fail(r->result, ERR_ZONE, EVENT_NO_SOA, zone->file,
              r->records ? "the zone has no SOA record" : "the file has no record");
     } else {
-        compile_finish(r->job, r->builder, source, zone->file, r->result);
+        compile_finish(r->job, r->builder, source, zone->file, &r->places, r->result);
     }
 }
 
@@ -182,7 +191,7 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
     int fd = open_file(job, result, &before);
     if (fd < 0)
         return true;
-    struct image_source source = source_of(&before), now;
+    struct image_source source = sources_of(&before), now;
     struct reading r = {.job = job,
                         .result = result,
                         .size = source.size,
@@ -195,8 +204,11 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
     else
         fail(result, ERR_MEMORY, EVENT_MEMORY_OUT, job->zone->file, err_text(ERR_MEMORY));
     bool same = r.file && fstat(fileno(r.file), &after) == 0 && after.st_size == before.st_size &&
-                source_of(&after).mtime_ns == source.mtime_ns &&
-                (!compile_source(job->zone->file, &now) || now.inode == source.inode);
+                sources_of(&after).mtime_ns == source.mtime_ns &&
+                (!sources_read(job->zone->file, &now) || now.inode == source.inode) &&
+                sources_are_current(r.files.data, r.files.len);
+    places_fini(&r.places);
+    buf_fini(&r.files);
     image_builder_free(r.builder);
     if (r.file)
         fclose(r.file);

@@ -8,6 +8,7 @@
 #include "backend/contract/events.h"
 #include "server/config/config.h"
 #include "server/image/builder.h"
+#include "server/keeper/places.h"
 #include "server/keeper/store.h"
 
 struct compile_result {
@@ -31,13 +32,11 @@ struct compile_job {
 
 void compile_zone(const struct compile_job *job, struct compile_result *result);
 void compile_fini(struct compile_result *result);
-/* What identifies the present content of a file; false when there is none that could be read. */
-bool compile_source(const char *path, struct image_source *source);
 /* Finishes a builder that has all its records into an image in memory; `where` goes before each
- * finding. Used for files and transfers. */
+ * finding, or the line of `places` (NULL: none) it names. Used for files and transfers. */
 void compile_finish(const struct compile_job *job, struct image_builder *builder,
                     const struct image_source *source, const char *where,
-                    struct compile_result *result);
+                    const struct places *places, struct compile_result *result);
 /* Writes the image into the store; when that fails it stays in memory and store_errno is set. */
 void compile_store(const struct compile_job *job, struct compile_result *result);
 /* Adds a finding: "WHERE: error: …", and keeps the first error as the reason. */

@@ -12,6 +12,7 @@
 #include "backend/base/log.h"
 #include "server/keeper/child.h"
 #include "server/keeper/compile.h"
+#include "server/keeper/sources.h"
 #include "server/keeper/zones.h"
 
 enum {
@@ -301,7 +302,7 @@ static void gather(struct loads *l, struct load_job *job)
     while (l->head && job->count < BATCH_ZONES && job->count < share && bytes < BATCH_BYTES) {
         struct zone *z = take_queued(l);
         struct image_source source = {0};
-        compile_source(z->config->file, &source);
+        sources_read(z->config->file, &source);
         bytes += source.size;
         job->zones[job->count++] = z;
     }

@@ -10,6 +10,7 @@
 #include "backend/base/err.h"
 #include "backend/base/log.h"
 #include "server/keeper/compile.h"
+#include "server/keeper/sources.h"
 
 enum { VERIFY_BYTES = 1 << 20 }; /* larger images are checked by their checksum alone */
 
@@ -76,14 +77,7 @@ void zone_unwritten(struct zone *z, int store_errno)
     k->unwritten = store_errno;
 }
 
-bool zone_is_current(const struct zone *z)
-{
-    struct image_source now;
-    return z->has_image && z->config->file && compile_source(z->config->file, &now) &&
-           !memcmp(&now, &z->source, sizeof now);
-}
-
-int zone_open_image(struct zone *z, struct image **image, int *fd)
+int zone_open_image(const struct zone *z, struct image **image, int *fd)
 {
     if (z->memory < 0)
         return store_get(&z->keeper->store, z->config, false, image, fd);
@@ -94,6 +88,34 @@ int zone_open_image(struct zone *z, struct image **image, int *fd)
     if (err)
         close(*fd);
     return err;
+}
+
+static bool includes_are_current(const struct zone *z)
+{
+    struct image *image;
+    size_t len;
+    int fd;
+    if (zone_open_image(z, &image, &fd))
+        return false;
+    const void *files = image_get_files(image, &len);
+    bool current = sources_are_current(files, len);
+    image_close(image);
+    close(fd);
+    return current;
+}
+
+bool zone_is_current(const struct zone *z)
+{
+    struct image_source now;
+    return z->has_image && z->config->file && sources_read(z->config->file, &now) &&
+           !memcmp(&now, &z->source, sizeof now) && (!z->has_includes || includes_are_current(z));
+}
+
+static bool has_files(const struct image *image)
+{
+    size_t len;
+    image_get_files(image, &len);
+    return len > 0;
 }
 
 int zone_take_image(struct zone *z, int memory, bool check)
@@ -110,6 +132,7 @@ int zone_take_image(struct zone *z, int memory, bool check)
         fstat(memory >= 0 ? memory : fd, &st);
         z->summary = *image_get_summary(image);
         z->source = *image_get_source(image);
+        z->has_includes = has_files(image);
         z->version = image_get_version(image);
         z->size = (uint64_t)st.st_size;
         z->loaded_at = st.st_mtim.tv_sec;

@@ -31,6 +31,7 @@ struct zone {
     uint8_t state; /* enum zone_state; written by zone_show alone */
 
     bool has_image, expired; /* what is served */
+    bool has_includes;       /* it was made from further files, which the image lists */
     int memory;              /* the image when it is not in a file; -1 */
     uint64_t version, size;
     struct image_summary summary;
@@ -88,7 +89,7 @@ struct zone *zones_find(const struct keeper *k, const uint8_t *wire, size_t len)
  * ERR_VERSION, ERR_CHECKSUM, ERR_SYSTEM, ERR_MEMORY: nothing changed. */
 int zone_take_image(struct zone *z, int memory, bool check);
 /* Opens what is served: the caller closes both. */
-int zone_open_image(struct zone *z, struct image **image, int *fd);
+int zone_open_image(const struct zone *z, struct image **image, int *fd);
 /* Is what is served made from the zone file as it is now? */
 bool zone_is_current(const struct zone *z);
 /* Notes why the newest version is not served; NULL: nothing is wrong. */

@@ -9,13 +9,27 @@
 
 #include "backend/base/err.h"
 #include "server/dns/name_text.h"
+#include "server/keeper/generate.h"
+#include "server/keeper/include.h"
 #include "server/keeper/lines.h"
 #include "server/keeper/zonerdata.h"
 
-enum { TTL_MAX = 0x7fffffff, TYPE_SOA = 6 };
+enum { TTL_MAX = 0x7fffffff, TYPE_SOA = 6, GENERATE_TEXT = 2048 };
+
+/* A file that is being read, and those that include it. */
+struct level {
+    const struct level *up;
+    const char *path;
+    dev_t device;
+    ino_t inode;
+    unsigned depth;
+};
 
 struct reader {
-    struct lines lines;
+    struct lines *lines;
+    const struct level *level;
+    unsigned files;
+    uint64_t generated;
     struct zonerdata rdata;
     const struct zonetext_sink *sink;
     uint8_t origin[255], owner[255];
@@ -34,7 +48,7 @@ fault(struct reader *r, size_t word, const char *format, ...)
     va_start(ap, format);
     vsnprintf(r->reason, sizeof r->reason, format, ap);
     va_end(ap);
-    const struct word *w = &r->lines.words[word < r->lines.count ? word : r->lines.count - 1];
+    const struct word *w = &r->lines->words[word < r->lines->count ? word : r->lines->count - 1];
     r->sink->problem(r->sink->ctx, w->line, w->column, r->reason);
     r->problems++;
     return ERR_FORMAT;
@@ -77,23 +91,23 @@ int zonetext_parse_ttl(const char *text, uint32_t *ttl)
 
 static int set_ttl(struct reader *r)
 {
-    if (r->lines.count != 2)
+    if (r->lines->count != 2)
         return fault(r, 0, "$TTL takes one time");
-    int err = zonetext_parse_ttl(lines_word(&r->lines, 1), &r->default_ttl);
+    int err = zonetext_parse_ttl(lines_word(r->lines, 1), &r->default_ttl);
     if (err)
         return fault(r, 1, err == ERR_LIMIT ? "TTL '%.40s' is above 2147483647" : "bad TTL '%.40s'",
-                     lines_word(&r->lines, 1));
+                     lines_word(r->lines, 1));
     r->has_default = true;
     return ERR_OK;
 }
 
 static int set_origin(struct reader *r)
 {
-    if (r->lines.count != 2)
+    if (r->lines->count != 2)
         return fault(r, 0, "$ORIGIN takes one name");
     uint8_t wire[255];
     size_t len;
-    const char *text = lines_word(&r->lines, 1);
+    const char *text = lines_word(r->lines, 1);
     int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
     if (err)
         return fault(r, 1, "bad name '%.60s': %s", text, name_text_reason(err));
@@ -102,29 +116,11 @@ static int set_origin(struct reader *r)
     return ERR_OK;
 }
 
-static int directive(struct reader *r)
-{
-    static const struct {
-        const char *name;
-        int (*run)(struct reader *r);
-    } known[] = {
-        {"$TTL", set_ttl}, {"$ORIGIN", set_origin}, {"$INCLUDE", NULL}, {"$GENERATE", NULL}};
-    const char *name = lines_word(&r->lines, 0);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcasecmp(name, known[i].name))
-            continue;
-        if (known[i].run)
-            return known[i].run(r);
-        return fault(r, 0, "%s is not supported; write the records into this file", known[i].name);
-    }
-    return fault(r, 0, "unknown directive '%.40s'", name);
-}
-
 static int read_owner(struct reader *r)
 {
     uint8_t wire[255];
     size_t len;
-    const char *text = lines_word(&r->lines, 0);
+    const char *text = lines_word(r->lines, 0);
     int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
     if (err) {
         r->owner_len = 0;
@@ -152,7 +148,7 @@ static bool is_class(const char *text)
 /* [TTL] [class] type or [class] [TTL] type, from word `i` on. */
 static int read_head(struct reader *r, size_t i, struct head *h)
 {
-    const struct lines *l = &r->lines;
+    const struct lines *l = r->lines;
     for (; i < l->count; i++) {
         const char *text = lines_word(l, i);
         int ttl_err = h->has_ttl ? ERR_FORMAT : zonetext_parse_ttl(text, &h->ttl);
@@ -200,7 +196,7 @@ static int choose_ttl(struct reader *r, struct head *h)
 
 static int read_record(struct reader *r)
 {
-    struct lines *l = &r->lines;
+    struct lines *l = r->lines;
     struct head h = {0};
     int err = l->blank_first ? ERR_OK : read_owner(r);
     if (!err && !r->owner_len)
@@ -231,9 +227,158 @@ static int read_record(struct reader *r)
     return err;
 }
 
+static int read_file(struct reader *r, FILE *file, const char *path, const struct stat *st);
+
+/* Makes `l` the record that the template of a $GENERATE is in one round. */
+static int fill_template(struct reader *r, struct lines *l, uint32_t number)
+{
+    const struct lines *template = r->lines;
+    const char *reason = NULL;
+    buf_clear(&l->text);
+    for (size_t i = 2; i < template->count; i++) {
+        struct word *w = &l->words[i - 2];
+        *w = template->words[i];
+        w->at = l->text.len;
+        int err = generate_expand(lines_word(template, i), number, &l->text, &reason);
+        if (err)
+            return err == ERR_FORMAT ? fault(r, i, "%s", reason) : err;
+        w->len = l->text.len - w->at;
+        buf_add(&l->text, "", 1);
+    }
+    return l->text.failed ? ERR_MEMORY : ERR_OK;
+}
+
+static int run_template(struct reader *r, struct lines *l, const struct generate_range *range)
+{
+    struct lines *template = r->lines;
+    int err = ERR_OK;
+    uint64_t number = range->first;
+    for (; !err && number <= range->last; number += range->step) {
+        err = fill_template(r, l, (uint32_t)number);
+        if (err)
+            break;
+        r->lines = l;
+        err = read_record(r);
+        r->lines = template;
+    }
+    return err;
+}
+
+/* $GENERATE FIRST-LAST[/STEP] OWNER [TTL] [CLASS] TYPE DATA. The first fault ends it: the other
+ * rounds would have the same. */
+static int generate(struct reader *r)
+{
+    struct generate_range range;
+    uint8_t owner[255];
+    size_t owner_len = r->owner_len, count = r->lines->count;
+    if (count < 5)
+        return fault(r, 0, "$GENERATE takes a range, an owner, a type and data");
+    if (generate_parse_range(lines_word(r->lines, 1), &range))
+        return fault(r, 1, "'%.40s' is not a range: FIRST-LAST or FIRST-LAST/STEP",
+                     lines_word(r->lines, 1));
+    if (generate_rounds(&range) > ZONETEXT_GENERATED - r->generated)
+        return fault(r, 1, "more than %d records by $GENERATE in a zone", ZONETEXT_GENERATED);
+    if (r->lines->text.len > GENERATE_TEXT)
+        return fault(r, 0, "a $GENERATE of more than %d bytes", GENERATE_TEXT);
+    r->generated += generate_rounds(&range);
+    struct lines l = {.words = calloc(count, sizeof *l.words), .count = count - 2};
+    memcpy(owner, r->owner, sizeof owner);
+    int err = l.words ? run_template(r, &l, &range) : ERR_MEMORY;
+    memcpy(r->owner, owner, sizeof owner);
+    r->owner_len = owner_len;
+    lines_fini(&l);
+    return err;
+}
+
+static bool is_open(const struct level *level, const struct stat *st)
+{
+    while (level && (level->device != st->st_dev || level->inode != st->st_ino))
+        level = level->up;
+    return level != NULL;
+}
+
+/* Origin and owner are those of the file that includes again when the other one is through (RFC
+ * 1035 section 5.1); $TTL goes on, as in BIND. */
+static int read_included(struct reader *r, FILE *file, const char *path, const struct stat *st,
+                         const uint8_t *new_origin, size_t new_len)
+{
+    uint8_t origin[255], owner[255];
+    size_t origin_len = r->origin_len, owner_len = r->owner_len;
+    memcpy(origin, r->origin, sizeof origin);
+    memcpy(owner, r->owner, sizeof owner);
+    memcpy(r->origin, new_origin, new_len);
+    r->origin_len = new_len;
+    r->sink->file(r->sink->ctx, path, 1, st);
+    int err = read_file(r, file, path, st);
+    memcpy(r->origin, origin, sizeof origin);
+    memcpy(r->owner, owner, sizeof owner);
+    r->origin_len = origin_len;
+    r->owner_len = owner_len;
+    r->sink->file(r->sink->ctx, r->level->path, r->lines->line, NULL);
+    return err;
+}
+
+static int open_included(struct reader *r, FILE **file, char **path, struct stat *st)
+{
+    const char *name = lines_word(r->lines, 1), *reason;
+    if (r->level->depth >= ZONETEXT_DEPTH)
+        return fault(r, 1, "files include files more than %d deep", ZONETEXT_DEPTH);
+    if (++r->files > ZONETEXT_FILES)
+        return fault(r, 1, "more than %d included files", ZONETEXT_FILES);
+    int err = include_open(r->level->path, name, file, path, st, &reason);
+    if (err == ERR_FORMAT)
+        return fault(r, 1, "%.100s: %s", name, reason);
+    if (!err && is_open(r->level, st)) {
+        err = fault(r, 1, "%.100s includes itself", name);
+        fclose(*file);
+        free(*path);
+    }
+    return err;
+}
+
+/* $INCLUDE FILE [ORIGIN] */
+static int include(struct reader *r)
+{
+    uint8_t wire[255];
+    size_t len;
+    if (!r->level->path)
+        return fault(r, 0, "$INCLUDE is not possible here");
+    if (r->lines->count < 2 || r->lines->count > 3)
+        return fault(r, 0, "$INCLUDE takes a file and perhaps an origin");
+    const char *text = r->lines->count == 3 ? lines_word(r->lines, 2) : "@";
+    int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
+    if (err)
+        return fault(r, 2, "bad name '%.60s': %s", text, name_text_reason(err));
+    FILE *file;
+    char *path;
+    struct stat st;
+    err = open_included(r, &file, &path, &st);
+    if (err)
+        return err;
+    err = read_included(r, file, path, &st, wire, len);
+    fclose(file);
+    free(path);
+    return err;
+}
+
+static int directive(struct reader *r)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct reader *r);
+    } known[] = {
+        {"$TTL", set_ttl}, {"$ORIGIN", set_origin}, {"$INCLUDE", include}, {"$GENERATE", generate}};
+    const char *name = lines_word(r->lines, 0);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!strcasecmp(name, known[i].name))
+            return known[i].run(r);
+    }
+    return fault(r, 0, "unknown directive '%.40s'", name);
+}
+
 static int entry(struct reader *r)
 {
-    if (!r->lines.blank_first && !r->lines.words[0].quoted && *lines_word(&r->lines, 0) == '$')
+    if (!r->lines->blank_first && !r->lines->words[0].quoted && *lines_word(r->lines, 0) == '$')
         return directive(r);
     return read_record(r);
 }
@@ -251,37 +396,64 @@ static void skip_byte_order_mark(FILE *file)
     }
 }
 
+/* A fault of the cutting into entries; `limit`: one that cannot be gone on behind. */
+static void lines_fault(struct reader *r, bool limit)
+{
+    const struct lines *l = r->lines;
+    r->sink->problem(r->sink->ctx, limit ? l->line : l->error_line, limit ? 1 : l->error_column,
+                     limit ? "an entry of more than 1 MiB" : l->reason);
+    r->problems++;
+}
+
+static int read_entries(struct reader *r)
+{
+    while (r->problems < ZONETEXT_PROBLEMS) {
+        int more = lines_next(r->lines);
+        if (more == ERR_FORMAT || more == ERR_LIMIT) {
+            lines_fault(r, more == ERR_LIMIT);
+            if (more == ERR_LIMIT)
+                break;
+            continue;
+        }
+        int err = more == 1 ? entry(r) : more;
+        if (err && err != ERR_FORMAT)
+            return err;
+        if (!more)
+            break;
+    }
+    return ERR_OK;
+}
+
+static int read_file(struct reader *r, FILE *file, const char *path, const struct stat *st)
+{
+    const struct level *up = r->level;
+    struct level level = {up, path, st->st_dev, st->st_ino, up ? up->depth + 1 : 0};
+    struct lines lines, *outer = r->lines;
+    r->level = &level;
+    r->lines = &lines;
+    skip_byte_order_mark(file);
+    lines_init(&lines, file);
+    int err = read_entries(r);
+    lines_fini(&lines);
+    r->lines = outer;
+    r->level = up;
+    return err;
+}
+
 int zonetext_read(FILE *file, const uint8_t *origin, size_t origin_len,
                   const struct zonetext_sink *sink)
 {
     struct reader *r = calloc(1, sizeof *r);
+    struct stat st = {0};
     if (!r)
         return ERR_MEMORY;
     r->sink = sink;
     memcpy(r->origin, origin, origin_len);
     r->origin_len = origin_len;
-    skip_byte_order_mark(file);
-    lines_init(&r->lines, file);
-    int err = ERR_OK;
-    for (int more = 1; more && r->problems < ZONETEXT_PROBLEMS;) {
-        more = lines_next(&r->lines);
-        if (more == ERR_FORMAT || more == ERR_LIMIT) {
-            sink->problem(sink->ctx, more == ERR_LIMIT ? r->lines.line : r->lines.error_line,
-                          more == ERR_LIMIT ? 1 : r->lines.error_column,
-                          more == ERR_LIMIT ? "an entry of more than 1 MiB" : r->lines.reason);
-            r->problems++;
-            if (more == ERR_LIMIT)
-                break;
-            continue;
-        }
-        err = more == 1 ? entry(r) : more;
-        if (err && err != ERR_FORMAT)
-            break;
-        err = ERR_OK;
-    }
+    int err = sink->path && fstat(fileno(file), &st) < 0 ? ERR_SYSTEM
+                                                         : read_file(r, file, sink->path, &st);
     if (!err && r->problems)
         err = ERR_ZONE;
-    lines_fini(&r->lines);
     free(r);
     return err;
 }

@@ -8,8 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
-enum { ZONETEXT_PROBLEMS = 20 };
+enum {
+    ZONETEXT_PROBLEMS = 20,
+    ZONETEXT_DEPTH = 16,         /* of files that include files */
+    ZONETEXT_FILES = 1000,       /* included ones, each as often as it is named */
+    ZONETEXT_GENERATED = 1 << 18 /* records of all $GENERATE of a zone: four networks of 65,536 */
+};
 
 struct zonetext_record {
     const uint8_t *owner, *rdata; /* uncompressed; lent for the call */
@@ -24,7 +30,11 @@ struct zonetext_sink {
      * then told as a problem at its place; ERR_MEMORY ends the reading. */
     int (*record)(void *ctx, const struct zonetext_record *record, const char **reason);
     void (*problem)(void *ctx, unsigned line, unsigned column, const char *reason);
+    /* What follows is from line `line` on of the file `path`: an included one that was just opened
+     * (`st`), or the one that goes on behind it (`st` NULL). */
+    void (*file)(void *ctx, const char *path, unsigned line, const struct stat *st);
     void *ctx;
+    const char *path; /* of the zone's file; NULL: $INCLUDE is refused, and `file` may be NULL */
 };
 
 /* Reads a whole zone whose origin is `origin`. Returns 0; ERR_ZONE when problems were told (reading

@@ -45,7 +45,7 @@ static void take_problem(void *ctx, unsigned line, unsigned column, const char *
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct told told = {.builder = image_builder_new(origin, sizeof origin)};
-    struct zonetext_sink sink = {take_record, take_problem, &told};
+    struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = &told};
     FILE *file = size ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
     if (file) {
         int err = zonetext_read(file, origin, sizeof origin, &sink);

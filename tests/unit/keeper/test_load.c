@@ -108,7 +108,7 @@ static void refuses_what_is_no_zone_file(void **state)
         {"fifo.test.", "is not a plain file", EVENT_FILE_OPEN},
         {"nosoa.test.", "no SOA record", EVENT_NO_SOA},
         {"outside.test.", ":4:1: ", EVENT_FILE_PARSE},
-        {"include.test.", ":1:1: $INCLUDE", EVENT_FILE_PARSE},
+        {"include.test.", "other: the file does not exist", EVENT_FILE_PARSE},
         {"binary.test.", ":1:1: a NUL byte", EVENT_FILE_PARSE},
     };
     harness_write(h, "empty.zone", "");
@@ -241,6 +241,40 @@ static void configuration_changes(void **state)
     harness_free(h);
 }
 
+/* A zone is loaded again when a file changed that it includes, and stays when none did. */
+static void included_files_are_part_of_the_zone(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    static const char zones[] = "  - {name: a.test., file: a.zone}\n";
+    char text[MSG_TEXT_MAX];
+    struct stats_zone row;
+    harness_write(h, "a.zone", "$TTL 300\n@ SOA ns h 7 1 1 1 1\n@ NS ns\n$INCLUDE hosts\n");
+    harness_write(h, "hosts", "ns A 192.0.2.1\n$INCLUDE more\n");
+    harness_write(h, "more", "m A 192.0.2.2\n");
+    harness_start(h, zones);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    harness_stop(h);
+    harness_start(h, zones); /* what the stored image says counts */
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    assert_int_equal(harness_result(h, harness_reload(h, zones), text), 0);
+    assert_non_null(strstr(text, "0 zones loaded"));
+    harness_write(h, "more", "m A 192.0.2.2\nn A 192.0.2.3\n");
+    assert_int_equal(harness_result(h, harness_reload(h, zones), text), 0);
+    assert_non_null(strstr(text, "1 zones loaded, 0 failed"));
+    assert_true(harness_row(h, "a.test.", &row));
+    assert_int_equal(row.records, 5);
+    harness_write(h, "more", "m A 192.0.2.300\n");
+    assert_int_equal(harness_result(h, harness_reload(h, zones), text), ERR_ZONE);
+    assert_non_null(strstr(text, "more:1:5: bad value"));
+    assert_true(harness_row(h, "a.test.", &row));
+    assert_int_equal(row.state, ZONE_STALE);
+    harness_stop(h);
+    harness_free(h);
+}
+
 /* A zone that kills its child fails alone (an address space limit stands for a crash). */
 static void killed_loader_is_tried_again(void **state)
 {
@@ -324,6 +358,7 @@ int main(void)
         cmocka_unit_test(damaged_images_are_built_again),
         cmocka_unit_test(serves_from_memory),
         cmocka_unit_test(configuration_changes),
+        cmocka_unit_test(included_files_are_part_of_the_zone),
         cmocka_unit_test(killed_loader_is_tried_again),
         cmocka_unit_test(survives_its_own_death),
         cmocka_unit_test(many_zones),

@@ -45,7 +45,7 @@ static int run(const char *text, size_t len, struct told *told)
     *told = (struct told){0};
     FILE *file = fmemopen((void *)(uintptr_t)text, len, "r");
     assert_non_null(file);
-    struct zonetext_sink sink = {take_record, take_problem, told};
+    struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = told};
     int err = zonetext_read(file, origin, sizeof origin, &sink);
     fclose(file);
     return err;
@@ -86,6 +86,14 @@ static void reads_good_text(void **state)
         {"a 1 MX 10 mail\n", "a.example.org. 1 15 000a046d61696c076578616d706c65036f726700\n"},
         {"a 1 DS 1 8 2 ( 01\n 02 )\n", "a.example.org. 1 43 000108020102\n"},
         {"a 1 NSEC b A TXT\n", "a.example.org. 1 47 0162076578616d706c65036f7267000003400080\n"},
+        {"$GENERATE 1-3/2 h$ 1 A 192.0.2.$\n",
+         "h1.example.org. 1 1 c0000201\nh3.example.org. 1 1 c0000203\n"},
+        {"$GENERATE 31-31 ${1,4},${-1,3,o}.${0,4,X}.${0,3,n}.$$ 1 IN A 192.0.2.1\n",
+         "0032,036.001f.f.1.\\$.example.org. 1 1 c0000201\n"},
+        {"$GENERATE 7-7 a 1 TXT \"\\$ $\"\n", "a.example.org. 1 16 03242037\n"},
+        {"o 1 A 192.0.2.1\n$GENERATE 1-1 h 1 A 192.0.2.2\n 1 A 192.0.2.3\n",
+         "o.example.org. 1 1 c0000201\nh.example.org. 1 1 c0000202\n"
+         "o.example.org. 1 1 c0000203\n"},
         {"IN 1 IN A 192.0.2.1\n", "in.example.org. 1 1 c0000201\n"},
         {"\xef\xbb\xbf; with a byte order mark\na 1 A 192.0.2.1\n",
          "a.example.org. 1 1 c0000201\n"},
@@ -126,7 +134,20 @@ static void tells_where_and_why(void **state)
         {"a 1 A 192.0.2.1 )\nb 1 FOO\n",
          "1:17: a closing parenthesis without an opening one\n2:5: unknown type 'FOO'\n"},
         {"a 1 TXT x\\", "1:10: nothing follows the backslash\n"},
-        {"$INCLUDE other\n", "1:1: $INCLUDE is not supported; write the records into this file\n"},
+        {"$INCLUDE other\n", "1:1: $INCLUDE is not possible here\n"},
+        {"$GENERATE 1-2 a A\n", "1:1: $GENERATE takes a range, an owner, a type and data\n"},
+        {"$GENERATE 2-1 a 1 A 192.0.2.1\n",
+         "1:11: '2-1' is not a range: FIRST-LAST or FIRST-LAST/STEP\n"},
+        {"$GENERATE 1-2/0 a 1 A 192.0.2.1\n",
+         "1:11: '1-2/0' is not a range: FIRST-LAST or FIRST-LAST/STEP\n"},
+        {"$GENERATE 0-4294967295 a$ 1 A 192.0.2.1\n",
+         "1:11: more than 262144 records by $GENERATE in a zone\n"},
+        {"$GENERATE 1-2 a${-2} 1 A 192.0.2.1\n", "1:15: the offset leads below 0\n"},
+        {"$GENERATE 254-300 a$ 1 A 192.0.2.$\n",
+         "1:26: bad value '192.0.2.256', not an IPv4 address\n"},
+        {"$GENERATE 1-2 a${1,2,q} 1 A 192.0.2.1\n",
+         "1:15: not ${OFFSET,WIDTH,BASE} with a width of at most 255 and a base of d, o, x, X, n "
+         "or N\n"},
         {"$FOO\n", "1:1: unknown directive '$FOO'\n"},
         {"$TTL\n", "1:1: $TTL takes one time\n"},
         {"a 1 TYPE65280 x\n", "1:15: data of this type need the form \\# LENGTH HEX\n"},
