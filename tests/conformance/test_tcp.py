@@ -295,6 +295,7 @@ def c7_window_zero():
             answer.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 answer.send(HUGE * 1000)
+            wait_until(lambda: connections(running) == 2, 5, "both accepted")
             wait_until(lambda: connections(running) == 0, 15, "both closed")
             answer.close()
             transfer.close()
