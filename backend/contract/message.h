@@ -29,8 +29,10 @@ enum message {
     MSG_ZONE = 80, /* struct msg_zone; fd: the image, if any */
     MSG_ZONE_GONE, /* struct msg_zone with the name only */
     MSG_SYNCED,    /* every zone has been sent */
+    MSG_MARK,      /* struct msg_mark: answer it when all before it is served */
     /* serve -> keeper */
     MSG_NOTIFY = 100, /* struct msg_notify */
+    MSG_PASSED,       /* struct msg_mark: all before it is served */
     MSG_POISON,       /* the bytes of a query that killed a process, to be kept */
 };
 
@@ -65,7 +67,12 @@ struct msg_acl {
     unsigned char address[16];
 };
 
-enum { ZONE_HAS_IMAGE = 1, ZONE_IS_EXPIRED = 2, ZONE_IS_SECONDARY = 4 };
+struct msg_mark {
+    uint32_t number; /* grows */
+};
+
+enum { ZONE_HAS_IMAGE = 1, ZONE_IS_EXPIRED = 2, ZONE_IS_SECONDARY = 4, ZONE_KEEPS_IMAGE = 8 };
+/* ZONE_KEEPS_IMAGE: the keeper cannot open the image now; what serve has of it stays. */
 
 struct msg_zone {
     uint32_t row; /* of the zone in the shared stats */

@@ -76,6 +76,19 @@ static int make(struct zone *z)
     return ERR_OK;
 }
 
+static void send_due(struct keeper *k, struct after *after)
+{
+    struct notifier *n = (struct notifier *)after;
+    (void)k;
+    for (size_t i = 0; i < n->count; i++) {
+        struct notify_peer *p = &n->peers[i];
+        if (p->due)
+            send_one(p, n->urgent);
+        p->due = false;
+    }
+    row_write(n->zone);
+}
+
 int notify_start(struct zone *z, bool urgent)
 {
     if (z->config->notify.count == 0 || !z->has_image || z->expired)
@@ -90,9 +103,10 @@ int notify_start(struct zone *z, bool urgent)
         if (p->ask.running || p->ask.queued)
             p->again = true;
         else
-            send_one(p, urgent);
+            p->due = true;
     }
-    row_write(z);
+    n->urgent |= urgent;
+    after_served(z->keeper, &n->after, send_due);
     return ERR_OK;
 }
 
@@ -101,6 +115,7 @@ void notify_forget(struct zone *z)
     struct notifier *n = z->notifier;
     if (!n)
         return;
+    after_cancel(z->keeper, &n->after);
     for (size_t i = 0; i < n->count; i++)
         ask_fini(&n->peers[i].ask);
     free(n->peers);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/keeper/after.h"
 #include "server/keeper/ask.h"
 
 struct keeper;
@@ -12,6 +13,7 @@ struct zone;
 struct notify_peer {
     struct notifier *notifier;
     struct ask ask;
+    bool due;   /* goes out when the version is served */
     bool again; /* a newer version came while it is under way */
     bool told;  /* EVENT_NOTIFY_FAILED, for this streak */
     bool failed;
@@ -19,14 +21,17 @@ struct notify_peer {
 };
 
 struct notifier {
+    struct after after;
     struct zone *zone;
     struct notify_peer *peers;
     size_t count;
     unsigned pending;
     uint32_t started, done; /* counts rounds */
+    bool urgent;
 };
 
-/* Sends to all; `urgent` goes before what is queued. ERR_MEMORY. */
+/* Sends to all, once the serve processes serve what they were told by now: a secondary asks at
+ * once. `urgent` goes before what is queued. ERR_MEMORY. */
 int notify_start(struct zone *z, bool urgent);
 /* The zone goes away or its peers change. */
 void notify_forget(struct zone *z);

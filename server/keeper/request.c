@@ -11,6 +11,7 @@
 #include "backend/base/log.h"
 #include "server/dns/name.h"
 #include "server/dns/name_text.h"
+#include "server/keeper/sync.h"
 #include "server/keeper/zones.h"
 
 enum { SEND_MS = 1000, CONFIG_TEXT_MAX = 1 << 30, FAILURES_SHOWN = 5 };
@@ -31,12 +32,35 @@ struct request {
     struct reload *reload; /* NULL: a request of its own */
 };
 
+struct result {
+    struct after after;
+    struct msg_result message;
+};
+
+static void tell(struct keeper *k, const struct msg_result *m)
+{
+    if (channel_send(k->supervisor, MSG_RESULT, m, sizeof *m, NULL, 0, SEND_MS))
+        log_line(LOG_WARNING, "a result could not be delivered: %s", m->text);
+}
+
+static void tell_result(struct keeper *k, struct after *after)
+{
+    struct result *r = (struct result *)after;
+    tell(k, &r->message);
+    free(r);
+}
+
 static void answer(struct keeper *k, uint64_t id, int status, const char *text)
 {
+    struct result *r = calloc(1, sizeof *r);
     struct msg_result m = {.id = id, .status = status};
     snprintf(m.text, sizeof m.text, "%s", text);
-    if (channel_send(k->supervisor, MSG_RESULT, &m, sizeof m, NULL, 0, SEND_MS))
-        log_line(LOG_WARNING, "a result could not be delivered: %s", text);
+    if (!r) {
+        tell(k, &m);
+        return;
+    }
+    r->message = m;
+    after_served(k, &r->after, tell_result);
 }
 
 static void answer_reload(struct keeper *k, struct reload *r)
@@ -119,6 +143,7 @@ void request_fini(struct keeper *k)
         k->requests.first = r->next;
         settle(k, r, r->zone, ERR_CLOSED, "the keeper stops");
     }
+    after_run(k, true);
 }
 
 static bool add(struct zone *z, enum request_kind kind, uint32_t number, uint64_t id,

@@ -1,5 +1,8 @@
 /* What operators asked for and is not done yet: each gets one definite result.
  *
+ * A result is told when what it says is served: "done" means that the next query gets the new
+ * version.
+ *
  * A request waits for the next load, refresh or notification of its zone that begins after it came;
  * a reload of the service waits for many. */
 #pragma once

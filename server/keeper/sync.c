@@ -8,6 +8,7 @@
 
 #include "backend/base/err.h"
 #include "backend/base/log.h"
+#include "server/keeper/after.h"
 #include "server/keeper/quarantine.h"
 #include "server/keeper/zones.h"
 
@@ -15,11 +16,11 @@
  * keep the others waiting. */
 enum { TURN_MAX = 256 };
 
-enum item_kind { ITEM_ZONE, ITEM_GONE, ITEM_SYNCED };
+enum item_kind { ITEM_ZONE, ITEM_GONE, ITEM_SYNCED, ITEM_MARK };
 
 struct item {
     enum item_kind kind;
-    uint32_t row;
+    uint32_t row;  /* ITEM_MARK: its number */
     uint8_t *name; /* ITEM_GONE: length, then the wire form */
 };
 
@@ -30,7 +31,8 @@ struct sync_channel {
     bool writing; /* waits for room */
     struct item *items;
     size_t from, to, room;
-    uint64_t *queued; /* a bit a row: an ITEM_ZONE waits for it */
+    uint64_t *queued;        /* a bit a row: an ITEM_ZONE waits for it */
+    uint32_t marked, passed; /* last mark put in, last one answered */
 };
 
 static void drop(struct sync_channel *c)
@@ -50,6 +52,7 @@ static void drop(struct sync_channel *c)
     free(c->items);
     free(c->queued);
     free(c);
+    after_run(k, false); /* nobody waits for it any more */
 }
 
 static bool grow(struct sync_channel *c)
@@ -141,6 +144,7 @@ static int send_zone(struct sync_channel *c, struct zone *z)
     } else if (z->has_image) {
         /* The file vanished under us: serve keeps what it has mapped; a new process gets none. */
         log_line(LOG_WARNING, "zone %s: its image is gone from the state directory", config->name);
+        m.flags |= ZONE_KEEPS_IMAGE;
         if (config->file)
             load_zone(z);
         else
@@ -162,6 +166,9 @@ static int send_gone(struct sync_channel *c, const struct item *item)
 static int send_item(struct sync_channel *c, const struct item *item)
 {
     struct keeper *k = c->keeper;
+    struct msg_mark mark = {item->row};
+    if (item->kind == ITEM_MARK)
+        return channel_send(c->watch.fd, MSG_MARK, &mark, sizeof mark, NULL, 0, 0);
     if (item->kind == ITEM_SYNCED)
         return channel_send(c->watch.fd, MSG_SYNCED, NULL, 0, NULL, 0, 0);
     if (item->kind == ITEM_GONE)
@@ -209,9 +216,20 @@ static void take_poison(struct keeper *k, const struct channel_frame *f)
                  err == ERR_SYSTEM ? strerror(errno) : err_text(err));
 }
 
-static void take_frame(struct keeper *k, const struct channel_frame *f)
+static void take_passed(struct sync_channel *c, const struct channel_frame *f)
 {
-    if (f->type == MSG_NOTIFY)
+    const struct msg_mark *m = (const void *)f->payload;
+    if (f->len == sizeof *m)
+        c->passed = m->number;
+    after_run(c->keeper, false);
+}
+
+static void take_frame(struct sync_channel *c, const struct channel_frame *f)
+{
+    struct keeper *k = c->keeper;
+    if (f->type == MSG_PASSED)
+        take_passed(c, f);
+    else if (f->type == MSG_NOTIFY)
         take_notify(k, f);
     else if (f->type == MSG_POISON)
         take_poison(k, f);
@@ -224,7 +242,7 @@ static void on_channel(void *ctx, uint32_t events)
     int r = 0;
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         for (int i = 0; i < TURN_MAX && (r = channel_receive(c->watch.fd, &k->frame)) == 1; i++) {
-            take_frame(k, &k->frame);
+            take_frame(c, &k->frame);
             channel_discard(&k->frame);
         }
     }
@@ -277,6 +295,31 @@ void sync_zone(struct zone *z)
              * channel that broke is found, and dropped, by the loop. */
             flush(c);
     }
+}
+
+uint32_t sync_mark(struct keeper *k)
+{
+    uint32_t number = ++k->syncs.marks;
+    struct sync_channel *next;
+    for (struct sync_channel *c = k->syncs.first; c; c = next) {
+        next = c->next;
+        c->marked = number;
+        if (!put(c, (struct item){ITEM_MARK, number, NULL}))
+            drop(c);
+        else
+            flush(c);
+    }
+    return number;
+}
+
+bool sync_has_passed(const struct keeper *k, uint32_t number)
+{
+    for (const struct sync_channel *c = k->syncs.first; c; c = c->next) {
+        /* A channel that came later got the zones as they were by then. */
+        if ((int32_t)(c->marked - number) >= 0 && (int32_t)(c->passed - number) < 0)
+            return false;
+    }
+    return true;
 }
 
 void sync_gone(struct keeper *k, uint32_t row, const struct config_zone *config)

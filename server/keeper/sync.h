@@ -4,6 +4,7 @@
  * A zone waits in a queue once; what is sent is what it is at that time. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "server/config/config.h"
@@ -13,6 +14,7 @@ struct zone;
 
 struct syncs {
     struct sync_channel *first;
+    uint32_t marks; /* the last number given */
 };
 
 /* A new serve process; the descriptor is taken. */
@@ -20,5 +22,10 @@ void sync_add(struct keeper *k, int fd);
 void sync_fini(struct keeper *k);
 /* A zone is new or has changed: image, state of expiry or access lists. */
 void sync_zone(struct zone *z);
+/* Puts a mark behind all that was said so far to every serve process; returns its number. */
+uint32_t sync_mark(struct keeper *k);
+/* Is all that was said before a mark served, by every process that still lives? after_run is
+ * called when that may have become true. */
+bool sync_has_passed(const struct keeper *k, uint32_t number);
 /* A zone went away. */
 void sync_gone(struct keeper *k, uint32_t row, const struct config_zone *config);

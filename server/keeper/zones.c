@@ -31,18 +31,25 @@ static uint8_t derive_state(const struct zone *z)
     return z->error && !z->waiting ? ZONE_FAILED : ZONE_QUEUED;
 }
 
+static void tell_settled(struct keeper *k, struct after *after)
+{
+    const _Atomic uint32_t *by = k->stats->zones_by_state;
+    uint32_t failed = atomic_load(&by[ZONE_FAILED]) + atomic_load(&by[ZONE_EXPIRED]);
+    (void)after;
+    atomic_store(&k->stats->zones_settled, 1);
+    stats_event(k->stats, k->slot, EVENT_ZONES_LOADED, 0, "",
+                "%zu zones, %u of them not served, %u stale", k->zone_count, failed,
+                atomic_load(&by[ZONE_STALE]));
+}
+
 static void check_settled(struct keeper *k)
 {
     const _Atomic uint32_t *by = k->stats->zones_by_state;
     if (k->settled || atomic_load(&by[ZONE_NONE]) || atomic_load(&by[ZONE_QUEUED]) ||
         atomic_load(&by[ZONE_LOADING]) || atomic_load(&by[ZONE_RELOADING]))
         return;
-    uint32_t failed = atomic_load(&by[ZONE_FAILED]) + atomic_load(&by[ZONE_EXPIRED]);
     k->settled = true;
-    atomic_store(&k->stats->zones_settled, 1);
-    stats_event(k->stats, k->slot, EVENT_ZONES_LOADED, 0, "",
-                "%zu zones, %u of them not served, %u stale", k->zone_count, failed,
-                atomic_load(&by[ZONE_STALE]));
+    after_served(k, &k->settling, tell_settled);
 }
 
 void zone_show(struct zone *z)

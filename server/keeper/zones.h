@@ -13,6 +13,7 @@
 #include "backend/contract/stats.h"
 #include "server/config/config.h"
 #include "server/image/image.h"
+#include "server/keeper/after.h"
 #include "server/keeper/load.h"
 #include "server/keeper/loop.h"
 #include "server/keeper/notify.h"
@@ -67,6 +68,8 @@ struct keeper {
     struct asks asks;
     struct transfers transfers;
     struct requests requests;
+    struct afters afters;
+    struct after settling; /* of the first load of all zones */
     struct timers timers;
     bool settled, stopping;
     int unwritten;              /* errno last told of in EVENT_ZONE_UNWRITTEN */

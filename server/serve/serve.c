@@ -190,6 +190,10 @@ static void read_keeper(struct serve *s)
         s->keeper = -1;
     }
     zonefeed_flush(&s->feed);
+    struct msg_mark mark = {s->feed.mark};
+    if (mark.number && s->keeper >= 0)
+        channel_send(s->keeper, MSG_PASSED, &mark, sizeof mark, NULL, 0, 0);
+    s->feed.mark = 0;
     say_ready(s);
 }
 

@@ -90,8 +90,25 @@ static int put(struct zonefeed *f, struct zone *zone)
     return ERR_OK;
 }
 
+/* The keeper has no image to send: the one that is served stays. */
+static bool keeps_image(struct zonefeed *f, const struct msg_zone *m)
+{
+    struct name name;
+    uint64_t hash[NAME_MAX_LABELS + 1];
+    if (!(m->flags & ZONE_KEEPS_IMAGE) || !name_read(&name, m->name, m->name_len))
+        return false;
+    name_hash(&name, &f->key, hash);
+    struct zone *old = zone_table_get(current(f), m->name, m->name_len, hash[0]);
+    if (!old || !old->image)
+        return false;
+    old->generation = f->generation;
+    return true;
+}
+
 static int take_zone(struct zonefeed *f, const struct msg_zone *m, int fd)
 {
+    if (keeps_image(f, m))
+        return ERR_OK;
     struct image *image = NULL;
     int err = ERR_OK;
     if (m->flags & ZONE_HAS_IMAGE)
@@ -139,6 +156,11 @@ int zonefeed_take(struct zonefeed *f, struct channel_frame *frame, char name[102
     name[0] = '\0';
     if (frame->type == MSG_SYNCED)
         return take_synced(f);
+    const struct msg_mark *mark = (const void *)frame->payload;
+    if (frame->type == MSG_MARK) {
+        f->mark = frame->len == sizeof *mark ? mark->number : 0;
+        return f->mark ? ERR_OK : ERR_FORMAT;
+    }
     const struct msg_zone *m = (const void *)frame->payload;
     if (frame->len != sizeof *m || !name_length(m->name, m->name_len))
         return ERR_FORMAT;

@@ -13,6 +13,7 @@ struct zonefeed {
     struct hash_key key;
     const uint8_t *key_bytes;
     uint32_t generation;   /* of the keeper's account */
+    uint32_t mark;         /* last one taken, to be answered after zonefeed_flush; 0 none */
     bool synced;           /* at least once */
     struct zone **retired; /* replaced, to be freed */
     size_t retired_count, retired_cap;
@@ -23,8 +24,8 @@ struct zonefeed {
 int zonefeed_init(struct zonefeed *feed, struct publish *publish, const uint8_t key[16]);
 /* A new keeper begins its account. */
 void zonefeed_restart(struct zonefeed *feed);
-/* Takes one frame: MSG_ZONE, MSG_ZONE_GONE or MSG_SYNCED. ERR_FORMAT for a bad one, else what went
- * wrong with the zone; *name says which. */
+/* Takes one frame: MSG_ZONE, MSG_ZONE_GONE, MSG_SYNCED or MSG_MARK. ERR_FORMAT for a bad one, else
+ * what went wrong with the zone; *name says which. */
 int zonefeed_take(struct zonefeed *feed, struct channel_frame *frame, char name[1024]);
 /* Frees what was replaced; call when no frame is left to take. */
 void zonefeed_flush(struct zonefeed *feed);

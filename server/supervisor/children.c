@@ -275,6 +275,9 @@ static void note_end(struct supervisor *sup, struct child *c, const siginfo_t *i
     c->ended_at = sup->now;
     c->exit_status = info->si_code == CLD_EXITED ? info->si_status : 0;
     c->exit_signal = info->si_code == CLD_EXITED ? 0 : info->si_status;
+    /* One that has handed over ends when its connections do, which may be at once. */
+    if (c->drained && !c->exit_status && !c->exit_signal)
+        c->expected = true;
     atomic_store(&row->exit_status, c->exit_status);
     atomic_store(&row->exit_signal, c->exit_signal);
     atomic_store(&row->exit_at, clk_wall());
