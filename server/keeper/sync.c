@@ -28,7 +28,8 @@ struct sync_channel {
     struct sync_channel *next;
     struct keeper *keeper;
     struct loop_watch watch;
-    bool writing; /* waits for room */
+    bool writing;     /* waits for room */
+    bool owes_synced; /* MSG_SYNCED is held back: an image is being made again */
     struct item *items;
     size_t from, to, room;
     uint64_t *queued;        /* a bit a row: an ITEM_ZONE waits for it */
@@ -127,6 +128,7 @@ static void add_primaries(const struct config_zone *config, struct msg_zone *m)
 
 static int send_zone(struct sync_channel *c, struct zone *z)
 {
+    struct keeper *k = z->keeper;
     const struct config_zone *config = z->config;
     struct msg_zone m = {.row = z->row, .name_len = config->wire_len};
     struct image *image = NULL;
@@ -145,6 +147,8 @@ static int send_zone(struct sync_channel *c, struct zone *z)
         /* The file vanished under us: serve keeps what it has mapped; a new process gets none. */
         log_line(LOG_WARNING, "zone %s: its image is gone from the state directory", config->name);
         m.flags |= ZONE_KEEPS_IMAGE;
+        k->lost += !z->lost;
+        z->lost = true;
         if (config->file)
             load_zone(z);
         else
@@ -169,8 +173,11 @@ static int send_item(struct sync_channel *c, const struct item *item)
     struct msg_mark mark = {item->row};
     if (item->kind == ITEM_MARK)
         return channel_send(c->watch.fd, MSG_MARK, &mark, sizeof mark, NULL, 0, 0);
-    if (item->kind == ITEM_SYNCED)
-        return channel_send(c->watch.fd, MSG_SYNCED, NULL, 0, NULL, 0, 0);
+    /* A process that has not got a zone that others serve must not take their place. */
+    if (item->kind == ITEM_SYNCED) {
+        c->owes_synced = k->lost > 0;
+        return k->lost ? ERR_OK : channel_send(c->watch.fd, MSG_SYNCED, NULL, 0, NULL, 0, 0);
+    }
     if (item->kind == ITEM_GONE)
         return send_gone(c, item);
     return k->by_row[item->row] ? send_zone(c, k->by_row[item->row]) : ERR_OK;
@@ -294,6 +301,16 @@ void sync_zone(struct zone *z)
             /* At once, so that who asked for a reload hears of it after the serve process. A
              * channel that broke is found, and dropped, by the loop. */
             flush(c);
+    }
+}
+
+void sync_found(struct keeper *k)
+{
+    struct sync_channel *next;
+    for (struct sync_channel *c = k->syncs.first; c; c = next) {
+        next = c->next;
+        if (c->owes_synced && !put(c, (struct item){ITEM_SYNCED, 0, NULL}))
+            drop(c);
     }
 }
 

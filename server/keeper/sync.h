@@ -22,6 +22,8 @@ void sync_add(struct keeper *k, int fd);
 void sync_fini(struct keeper *k);
 /* A zone is new or has changed: image, state of expiry or access lists. */
 void sync_zone(struct zone *z);
+/* No image is missing any more: processes that wait for one are told that they have all. */
+void sync_found(struct keeper *k);
 /* Puts a mark behind all that was said so far to every serve process; returns its number. */
 uint32_t sync_mark(struct keeper *k);
 /* Is all that was said before a mark served, by every process that still lives? after_run is

@@ -65,6 +65,11 @@ void zone_show(struct zone *z)
         z->state = state;
     }
     row_write(z);
+    if (z->lost && !z->busy && !z->waiting) {
+        z->lost = false;
+        if (--k->lost == 0)
+            sync_found(k);
+    }
     check_settled(k);
 }
 

@@ -39,6 +39,7 @@ struct zone {
     struct image_source source;
     int64_t loaded_at, since;
 
+    bool lost;          /* its image file is gone and is being made again */
     bool busy, waiting; /* a load or transfer runs; is asked for and has not begun */
     int error;          /* enum err: why the newest version is not served */
     char *reason;
@@ -65,6 +66,7 @@ struct keeper {
     struct zone **by_row; /* STATS_ZONES */
     struct loads loads;
     struct syncs syncs;
+    size_t lost; /* zones that are */
     struct asks asks;
     struct transfers transfers;
     struct requests requests;
