@@ -1,20 +1,23 @@
 #include "server/answer/answer.h"
 
+#include "server/answer/chaos.h"
+#include "server/answer/edns.h"
 #include "server/answer/resolve.h"
 #include "server/dns/wire.h"
 
-/* Header and question; the question is echoed byte for byte, so its case is kept. */
+/* Header and question; the question is echoed byte for byte, so its case is kept. What the OPT
+ * needs is kept from the limit. */
 static void begin(struct answer *a, struct reply *reply, struct answer_scratch *scratch,
-                  uint8_t *out, size_t cap, bool tcp)
+                  const struct answer_facts *facts, uint8_t *out, size_t cap)
 {
     size_t limit = cap;
-    if (!tcp) {
+    if (!facts->tcp) {
         size_t most = a->query.edns ? a->query.udp_size : DNS_UDP_PLAIN;
         if (most > ANSWER_UDP_SIZE)
             most = ANSWER_UDP_SIZE;
         limit = limit < most ? limit : most;
     }
-    reply_begin(reply, out, limit - (a->query.edns ? REPLY_EDNS : 0), &scratch->names);
+    reply_begin(reply, out, limit - (a->query.edns ? edns_room(a, facts) : 0), &scratch->names);
     if (a->query.has_question) {
         size_t len = a->query.question_end - DNS_HEADER;
         memcpy(out + DNS_HEADER, a->query.bytes + DNS_HEADER, len);
@@ -22,16 +25,37 @@ static void begin(struct answer *a, struct reply *reply, struct answer_scratch *
     }
 }
 
-static void finish(struct answer *a, struct reply *reply, bool authoritative)
+static void finish(struct answer *a, struct reply *reply, const struct answer_facts *facts,
+                   bool authoritative)
 {
     uint16_t flags = FLAG_QR | (a->query.flags & (0x7800 | FLAG_RD | FLAG_CD)) | (a->rcode & 15);
     if (authoritative)
         flags |= FLAG_AA;
     if (a->truncated)
         flags |= FLAG_TC;
-    if (a->query.edns)
-        reply_edns(reply, ANSWER_UDP_SIZE, a->rcode, a->query.dnssec_ok);
+    if (a->query.edns) {
+        reply->limit += edns_room(a, facts);
+        edns_write(a, reply, facts);
+    }
     a->len = reply_finish(reply, a->query.id, flags, a->query.has_question);
+}
+
+static bool fail(struct answer *a, unsigned rcode, unsigned extended)
+{
+    a->rcode = rcode;
+    a->extended_error = (uint16_t)extended;
+    return false;
+}
+
+/* RFC 8914 sections 4.15 and 4.25. */
+static bool fail_unserved(struct answer *a)
+{
+    return fail(a, RCODE_SERVFAIL, a->zone->image ? EDE_INVALID_DATA : EDE_NOT_READY);
+}
+
+static bool is_served(const struct zone *zone)
+{
+    return zone->image && !(zone->flags & ZONE_IS_EXPIRED);
 }
 
 static bool is_apex(const struct answer *a)
@@ -42,38 +66,33 @@ static bool is_apex(const struct answer *a)
 /* RFC 5936: only over TCP, only for the zone's name, only for whom the zone allows. */
 static bool answer_transfer(struct answer *a, const struct answer_facts *facts)
 {
-    if (!is_apex(a) || (a->zone->image && !a->zone->transfer_count)) {
-        a->rcode = is_apex(a) ? RCODE_REFUSED : RCODE_NOTAUTH;
-        a->transfer_refused = true;
-    } else if (!zone_acl_has(a->zone->allow_transfer, a->zone->transfer_count, facts->source)) {
-        a->rcode = RCODE_REFUSED;
-        a->transfer_refused = true;
-    } else if (!a->zone->image || a->zone->flags & ZONE_IS_EXPIRED) {
-        a->rcode = RCODE_SERVFAIL;
-    } else if (!facts->tcp) {
-        a->rcode = RCODE_FORMERR;
-    } else {
-        a->kind = ANSWER_TRANSFER;
-        return true;
-    }
-    return false;
+    a->transfer_refused = true;
+    if (!is_apex(a))
+        return fail(a, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
+    if (!zone_acl_has(a->zone->allow_transfer, a->zone->transfer_count, facts->source))
+        return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
+    a->transfer_refused = false;
+    if (!is_served(a->zone))
+        return fail_unserved(a);
+    if (!facts->tcp)
+        return fail(a, RCODE_FORMERR, EDE_NONE);
+    a->kind = ANSWER_TRANSFER;
+    return true;
 }
 
 /* RFC 1996 section 3.11: anything but a known primary is refused; a zone that is not ours NOTAUTH.
  */
 static bool answer_notify(struct answer *a, const struct answer_facts *facts)
 {
-    if (!is_apex(a)) {
-        a->rcode = RCODE_NOTAUTH;
-    } else if (!(a->zone->flags & ZONE_IS_SECONDARY) ||
-               !zone_acl_has(a->zone->allow_notify, a->zone->notify_count, facts->source)) {
-        a->rcode = RCODE_REFUSED;
-    } else {
-        a->kind = ANSWER_NOTIFIED;
-        return true;
-    }
     a->notify_refused = true;
-    return false;
+    if (!is_apex(a))
+        return fail(a, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
+    if (!(a->zone->flags & ZONE_IS_SECONDARY) ||
+        !zone_acl_has(a->zone->allow_notify, a->zone->notify_count, facts->source))
+        return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
+    a->notify_refused = false;
+    a->kind = ANSWER_NOTIFIED;
+    return true;
 }
 
 static bool answer_question(struct answer *a, struct reply *reply, struct answer_scratch *scratch,
@@ -108,60 +127,96 @@ static const struct zone *find_zone(const struct zone_table *zones, const struct
     return zone;
 }
 
+/* Types that can only be asked for; those that mean something by themselves are not among them. */
+static bool answer_meta(struct answer *a)
+{
+    bool misplaced = a->query.qtype == TYPE_OPT || a->query.qtype == TYPE_TSIG;
+    return misplaced ? fail(a, RCODE_FORMERR, EDE_NONE) : fail(a, RCODE_NOTIMP, EDE_NOT_SUPPORTED);
+}
+
 static bool dispatch(struct answer *a, struct reply *reply, struct answer_scratch *scratch,
                      const struct zone_table *zones, const struct hash_key *key,
                      const struct answer_facts *facts)
 {
     const struct query *q = &a->query;
-    if (q->qclass != CLASS_IN && q->qclass != CLASS_ANY) {
-        a->rcode = RCODE_REFUSED;
-        return false;
-    }
+    if (q->qclass == CLASS_CH)
+        return chaos_answer(a, reply, facts->setting);
+    if (q->qclass != CLASS_IN && q->qclass != CLASS_ANY)
+        return fail(a, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
     name_hash(&q->qname, key, scratch->hash);
     a->zone = find_zone(zones, q, scratch->hash);
     if (q->opcode == OPCODE_NOTIFY)
         return answer_notify(a, facts);
     if (q->qtype == TYPE_AXFR || (q->qtype == TYPE_IXFR && facts->tcp))
         return answer_transfer(a, facts);
-    if (!a->zone) {
-        a->rcode = RCODE_REFUSED;
-    } else if (!a->zone->image || a->zone->flags & ZONE_IS_EXPIRED) {
-        a->rcode = RCODE_SERVFAIL;
-    } else if (type_is_meta(q->qtype) && q->qtype != TYPE_ANY && q->qtype != TYPE_IXFR) {
-        a->rcode = q->qtype == TYPE_OPT || q->qtype == TYPE_TSIG ? RCODE_FORMERR : RCODE_NOTIMP;
-    } else {
-        if (q->qtype == TYPE_IXFR) /* RFC 1995 section 4: a single SOA says: come by TCP */
-            a->query.qtype = TYPE_SOA;
-        return answer_question(a, reply, scratch, key, facts);
-    }
-    return false;
+    if (!a->zone)
+        return fail(a, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+    if (!is_served(a->zone))
+        return fail_unserved(a);
+    if (type_is_meta(q->qtype) && q->qtype != TYPE_ANY && q->qtype != TYPE_IXFR)
+        return answer_meta(a);
+    if (q->qtype == TYPE_IXFR) /* RFC 1995 section 4: a single SOA says: come by TCP */
+        a->query.qtype = TYPE_SOA;
+    return answer_question(a, reply, scratch, key, facts);
+}
+
+/* RFC 7873 section 5.2.3: a policy may want a good cookie of who knows cookies; over TCP the
+ * address is proven as it is. NOTIFY is not held up: its sender has an address list to pass. */
+static bool wants_cookie(const struct answer *a, const struct answer_facts *facts)
+{
+    return a->query.options.cookie_len && a->cookie == COOKIE_BAD && !facts->tcp &&
+           a->query.opcode == OPCODE_QUERY && facts->setting && facts->setting->require_cookie;
+}
+
+/* RFC 7873 section 5.4: no question at all, only the wish for a cookie. */
+static void answer_cookie(struct answer *a, const struct answer_facts *facts)
+{
+    bool shown = a->query.options.cookie_len > EDNS_COOKIE_CLIENT;
+    if (!facts->setting || !facts->setting->cookies.count)
+        a->rcode = RCODE_FORMERR;
+    else if (shown && a->cookie == COOKIE_BAD)
+        a->rcode = RCODE_BADCOOKIE;
+}
+
+static void clear(struct answer *a)
+{
+    a->kind = ANSWER_NONE;
+    a->len = 0;
+    a->truncated = a->referral = a->nodata = a->edns = a->dnssec_ok = false;
+    a->transfer_refused = a->notify_refused = false;
+    a->cookie = COOKIE_BAD;
+    a->extended_error = EDE_NONE;
+    a->zone = NULL;
 }
 
 void answer_query(struct answer *a, struct answer_scratch *scratch, const struct zone_table *zones,
                   const struct hash_key *key, const uint8_t *query, size_t len,
                   const struct answer_facts *facts, uint8_t *out, size_t cap)
 {
-    static const uint8_t rcodes[] = {[QUERY_FORMERR] = RCODE_FORMERR,
-                                     [QUERY_NOTIMP] = RCODE_NOTIMP,
-                                     [QUERY_BADVERS] = RCODE_BADVERS,
-                                     [QUERY_UNSIGNED] = RCODE_NOTAUTH};
-    a->kind = ANSWER_NONE;
-    a->len = 0;
-    a->truncated = a->referral = a->nodata = a->edns = a->dnssec_ok = false;
-    a->transfer_refused = a->notify_refused = false;
-    a->zone = NULL;
+    static const uint8_t rcodes[] = {
+        [QUERY_GOOD] = RCODE_NOERROR,   [QUERY_FORMERR] = RCODE_FORMERR,
+        [QUERY_NOTIMP] = RCODE_NOTIMP,  [QUERY_BADVERS] = RCODE_BADVERS,
+        [QUERY_COOKIE] = RCODE_NOERROR, [QUERY_UNSIGNED] = RCODE_NOTAUTH};
+    clear(a);
     enum query_verdict verdict = query_parse(&a->query, query, len);
     if (verdict == QUERY_DROP)
         return;
     a->kind = ANSWER_REPLY;
     a->edns = a->query.edns;
     a->dnssec_ok = a->query.dnssec_ok;
-    a->rcode = verdict == QUERY_GOOD ? RCODE_NOERROR : rcodes[verdict];
+    a->rcode = rcodes[verdict];
+    if (verdict == QUERY_NOTIMP)
+        a->extended_error = EDE_NOT_SUPPORTED;
     struct reply reply;
-    begin(a, &reply, scratch, out, cap, facts->tcp);
+    edns_judge(a, facts);
+    begin(a, &reply, scratch, facts, out, cap);
     bool authoritative = false;
-    if (verdict == QUERY_GOOD)
+    if (verdict == QUERY_COOKIE)
+        answer_cookie(a, facts);
+    else if (verdict == QUERY_GOOD && wants_cookie(a, facts))
+        a->rcode = RCODE_BADCOOKIE;
+    else if (verdict == QUERY_GOOD)
         authoritative = dispatch(a, &reply, scratch, zones, key, facts);
     if (a->kind != ANSWER_TRANSFER)
-        finish(a, &reply, authoritative);
+        finish(a, &reply, facts, authoritative);
 }

@@ -8,6 +8,9 @@
  *   additional.c  addresses of names in RDATA
  *   reply.c       writing and compressing
  *   transfer.c    AXFR as a stream of messages (RFC 5936)
+ *   edns.c        the OPT and its options
+ *   cookie.c      server cookies (RFC 7873, 9018)
+ *   chaos.c       class CHAOS: version and identity
  *
  * Nothing here allocates, locks, logs or enters the kernel. */
 #pragma once
@@ -17,14 +20,33 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "server/answer/cookie.h"
 #include "server/answer/reply.h"
 #include "server/answer/zones.h"
 
 enum { ANSWER_UDP_SIZE = 1232 }; /* DNS flag day 2020: fits a path MTU of 1280 */
 
+/* A text the server tells of itself; empty: it does not. */
+struct answer_text {
+    uint8_t len, bytes[255];
+};
+
+/* What the operator has decided, the same for every query. */
+struct answer_setting {
+    struct answer_text version, identity, nsid;
+    struct cookie_secrets cookies;
+    bool require_cookie; /* over UDP, of clients that know cookies: BADCOOKIE without a good one */
+    /* When a secondary zone expires (wall clock, 0 unknown), by its row in the shared stats. */
+    int64_t (*expire_at)(const void *arg, uint32_t row);
+    const void *expire_arg;
+};
+
 struct answer_facts {
     const struct sockaddr *source;
     bool tcp;
+    uint16_t keepalive; /* how long a TCP connection may be idle, in 100 ms; 0 is not told */
+    uint32_t now;       /* wall clock, s */
+    const struct answer_setting *setting; /* NULL: nothing is told, no cookies */
 };
 
 enum answer_kind {
@@ -40,6 +62,9 @@ struct answer {
     unsigned rcode; /* with the EDNS part */
     bool truncated, referral, nodata, edns, dnssec_ok;
     bool transfer_refused, notify_refused;
+    enum cookie_verdict
+        cookie;              /* not COOKIE_BAD: the client receives what is sent to its address */
+    uint16_t extended_error; /* RFC 8914, 0 none */
     const struct zone *zone; /* NULL when none was found */
     struct query query;      /* as parsed; points into the query's bytes */
 };

@@ -249,3 +249,18 @@ void reply_edns(struct reply *reply, uint16_t udp_size, unsigned rcode, bool dns
     reply->at += REPLY_EDNS;
     reply->count[SECTION_ADDITIONAL]++;
 }
+
+bool reply_option(struct reply *reply, unsigned code, const uint8_t *data, size_t len)
+{
+    size_t size = EDNS_OPTION_HEAD + len;
+    if (reply->at + size > reply->limit)
+        return false;
+    uint8_t *p = reply->bytes + reply->at;
+    wire_put16(p, code);
+    wire_put16(p + 2, (unsigned)len);
+    memcpy(p + EDNS_OPTION_HEAD, data, len);
+    wire_put16(p - reply->options - 2, reply->options + (unsigned)size);
+    reply->options = (uint16_t)(reply->options + size);
+    reply->at += size;
+    return true;
+}

@@ -29,6 +29,7 @@ struct reply {
     uint8_t *bytes;
     size_t at, limit;
     uint16_t count[3]; /* records a section */
+    uint16_t options;  /* bytes of options in the OPT */
     struct reply_names *names;
 };
 
@@ -64,5 +65,9 @@ bool reply_record(struct reply *reply, enum section section, struct reply_owner 
 void reply_rewind(struct reply *reply, size_t at);
 /* Fills the header; returns the length. `flags` has QR, opcode, RD, ... and the low rcode bits. */
 size_t reply_finish(struct reply *reply, uint16_t id, uint16_t flags, bool question);
-/* The OPT record (RFC 6891), for which REPLY_EDNS bytes behind the limit must have been kept. */
+/* The OPT record (RFC 6891) without options, the last of a message; there must be REPLY_EDNS bytes.
+ */
 void reply_edns(struct reply *reply, uint16_t udp_size, unsigned rcode, bool dnssec_ok);
+/* Adds an option to the OPT just written. When it does not fit, nothing is written and it returns
+ * false. */
+bool reply_option(struct reply *reply, unsigned code, const uint8_t *data, size_t len);

@@ -18,6 +18,7 @@
 enum { THREADS_MAX = 64, FILE_MAX = 512 << 20 };
 
 static const char default_state[] = "/var/lib/zonedeck";
+static const char default_version[] = "zonedeck " ZONEDECK_VERSION;
 static const char default_socket[] = "/run/zonedeck/endpoint.sock";
 
 /* A configuration and the memory all of it lives in. */
@@ -79,6 +80,14 @@ static void set_defaults(struct config *config, struct arena *arena)
         config->state = arena_copy(arena, default_state, sizeof default_state - 1);
     if (!config->token_file && config->state)
         config->token_file = join(arena, config->state, "token");
+    if (!config->cookie_secret_file && config->state)
+        config->cookie_secret_file = join(arena, config->state, "cookie.secret");
+    if (!config->version)
+        config->version = arena_copy(arena, default_version, sizeof default_version - 1);
+    if (!config->identity)
+        config->identity = arena_copy(arena, "", 0);
+    if (!config->nsid)
+        config->nsid = config->identity;
     if (config->endpoint_count > 0)
         return;
     config->endpoint = arena_alloc(arena, sizeof *config->endpoint);

@@ -12,6 +12,8 @@
 
 #include "backend/base/buf.h"
 
+enum { CONFIG_TOLD_MAX = 255 };
+
 enum config_acl_kind { CONFIG_ACL_ADDRESS, CONFIG_ACL_KEY };
 
 /* One element of an address list: an address with a prefix (host: 32 or 128), or a key's name. */
@@ -83,6 +85,10 @@ struct config {
     char *user;       /* NULL when not given */
     bool drills;      /* server.drills: built-in faults may be triggered */
     struct config_tcp tcp;
+    /* What the server tells of itself, at most CONFIG_TOLD_MAX bytes; "" nothing. */
+    char *version, *identity, *nsid;
+    char *cookie_secret_file; /* absolute; default STATE/cookie.secret */
+    bool require_cookie;
     struct config_endpoint_listen *endpoint;
     size_t endpoint_count;
     char *token_file; /* endpoint.token-file: absolute; default STATE/token */

@@ -34,6 +34,16 @@ void read_text(struct schema_reader *r, const struct schema_key *key, const stru
         *(char **)to = arena_copy(r->arena, text, value->len);
 }
 
+void read_told(struct schema_reader *r, const struct schema_key *key, const struct tree_node *value,
+               void *to)
+{
+    const char *text = schema_text(r, key, value);
+    if (text && value->len > CONFIG_TOLD_MAX)
+        schema_refuse(r, key, value, "is longer than 255 bytes; shorten it");
+    else if (text)
+        *(char **)to = arena_copy(r->arena, text, strcmp(text, "none") ? value->len : 0);
+}
+
 char *readers_path(struct schema_reader *r, const struct schema_key *key,
                    const struct tree_node *value, const char *text)
 {

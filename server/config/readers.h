@@ -10,6 +10,7 @@ typedef void schema_read(struct schema_reader *r, const struct schema_key *key,
 
 schema_read read_section;   /* a mapping whose rows stand in the key's name */
 schema_read read_text;      /* char * */
+schema_read read_told;      /* char *: at most CONFIG_TOLD_MAX bytes; "" for `none` */
 schema_read read_path;      /* char *, made absolute */
 schema_read read_bool;      /* bool */
 schema_read read_number;    /* unsigned, from the row's least to its most */

@@ -37,6 +37,23 @@ const struct schema_key schema_keys[] = {
     {"server", "drills", "true or false", "false", "drills: false",
      "allow built-in faults to be triggered for practice; not on a server that matters",
      .read = read_bool, AT(drills)},
+    {"server", "version", "text or none", "zonedeck and its version", "version: none",
+     "what is told as version.bind and version.server, class CHAOS; none: it is refused",
+     .read = read_told, AT(version)},
+    {"server", "identity", "text or none", "none", "identity: ns1-berlin",
+     "which server this is, told as hostname.bind and id.server, class CHAOS; none: it is refused",
+     .read = read_told, AT(identity)},
+    {"server", "nsid", "text or none", "the identity", "nsid: ns1-berlin",
+     "told in every answer to who asks for it with EDNS (RFC 5001)", .read = read_told, AT(nsid)},
+    {"server", "cookie-secret-file", "file", "`cookie.secret` in the state directory",
+     "cookie-secret-file: /etc/zonedeck/cookie.secret",
+     "secrets of DNS cookies, 32 hexadecimal digits a line, at most 8; the first makes cookies, "
+     "all "
+     "are accepted; made when it is missing",
+     .read = read_path, AT(cookie_secret_file)},
+    {"server", "require-cookie", "true or false", "false", "require-cookie: false",
+     "answer a UDP query that has a cookie, but none of ours, only with one of ours (BADCOOKIE)",
+     .read = read_bool, AT(require_cookie)},
 
     {"server", "tcp-connections", "1 to 65536", "1024", "tcp-connections: 1024",
      "TCP connections open at once; of more, the one idle longest is closed", .read = read_number,

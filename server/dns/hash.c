@@ -4,7 +4,8 @@
 
 #include "server/dns/name.h"
 
-/* SipHash (Aumasson, Bernstein 2012) with one compression and three finalization rounds. */
+/* SipHash (Aumasson, Bernstein 2012): of names with one compression and three finalization rounds,
+ * of other bytes with two and four. */
 
 static inline uint64_t rotl(uint64_t x, int b)
 {
@@ -36,6 +37,13 @@ static inline void sip_word(struct sip *s, uint64_t m)
     s->v0 ^= m;
 }
 
+static inline struct sip sip_begin(const struct hash_key *key)
+{
+    return (struct sip){
+        key->k[0] ^ UINT64_C(0x736f6d6570736575), key->k[1] ^ UINT64_C(0x646f72616e646f6d),
+        key->k[0] ^ UINT64_C(0x6c7967656e657261), key->k[1] ^ UINT64_C(0x7465646279746573)};
+}
+
 struct hash_key hash_key_from(const uint8_t bytes[16])
 {
     struct hash_key key;
@@ -50,9 +58,7 @@ uint64_t hash_root(const struct hash_key *key)
 
 uint64_t hash_label(const struct hash_key *key, uint64_t parent, const uint8_t *label, size_t len)
 {
-    struct sip s = {
-        key->k[0] ^ UINT64_C(0x736f6d6570736575), key->k[1] ^ UINT64_C(0x646f72616e646f6d),
-        key->k[0] ^ UINT64_C(0x6c7967656e657261), key->k[1] ^ UINT64_C(0x7465646279746573)};
+    struct sip s = sip_begin(key);
     sip_word(&s, parent);
     size_t left = len;
     for (; left >= 8; left -= 8, label += 8) {
@@ -68,5 +74,32 @@ uint64_t hash_label(const struct hash_key *key, uint64_t parent, const uint8_t *
     sip_round(&s);
     sip_round(&s);
     sip_round(&s);
+    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+static inline void sip_word2(struct sip *s, uint64_t m)
+{
+    s->v3 ^= m;
+    sip_round(s);
+    sip_round(s);
+    s->v0 ^= m;
+}
+
+uint64_t hash_bytes(const struct hash_key *key, const uint8_t *bytes, size_t len)
+{
+    struct sip s = sip_begin(key);
+    size_t left = len;
+    for (; left >= 8; left -= 8, bytes += 8) {
+        uint64_t m;
+        memcpy(&m, bytes, 8);
+        sip_word2(&s, m);
+    }
+    uint64_t last = (uint64_t)len << 56;
+    for (size_t i = 0; i < left; i++)
+        last |= (uint64_t)bytes[i] << (8 * i);
+    sip_word2(&s, last);
+    s.v2 ^= 0xff;
+    for (int i = 0; i < 4; i++)
+        sip_round(&s);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }

@@ -15,3 +15,5 @@ struct hash_key hash_key_from(const uint8_t bytes[16]);
 uint64_t hash_root(const struct hash_key *key);
 /* The hash of `label` (`len` bytes, no length byte) below a name of hash `parent`. */
 uint64_t hash_label(const struct hash_key *key, uint64_t parent, const uint8_t *label, size_t len);
+/* SipHash-2-4 of bytes, as RFC 9018 wants it. */
+uint64_t hash_bytes(const struct hash_key *key, const uint8_t *bytes, size_t len);

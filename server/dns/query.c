@@ -65,7 +65,7 @@ static bool read_question(struct query *q)
     return true;
 }
 
-/* RFC 6891 section 6.1: options are skipped one by one to see that they fill RDATA. */
+/* RFC 6891 section 6.1.1: one OPT, in the additional section, owned by the root. */
 static bool read_opt(struct query *q, const struct record *r, uint8_t *version)
 {
     if (q->edns || q->bytes[r->owner] != 0)
@@ -74,10 +74,8 @@ static bool read_opt(struct query *q, const struct record *r, uint8_t *version)
     q->udp_size = r->class < DNS_UDP_PLAIN ? DNS_UDP_PLAIN : r->class;
     *version = (uint8_t)(r->ttl >> 16);
     q->dnssec_ok = r->ttl & 0x8000;
-    size_t at = r->rdata;
-    while (at + 4 <= r->end)
-        at += 4u + wire_get16(q->bytes + at + 2);
-    return at == r->end;
+    /* What another version has for options is not known. */
+    return *version > 0 || edns_read(&q->options, q->bytes + r->rdata, r->rdlen);
 }
 
 /* How many records may stand before the additional section. */
@@ -87,6 +85,58 @@ static bool counts_fit(const struct query *q, unsigned answers, unsigned authori
         return authority == 0;
     bool ixfr = q->qtype == TYPE_IXFR;
     return answers == 0 && authority <= (ixfr ? 1u : 0u);
+}
+
+/* The records behind the question. */
+static enum query_verdict read_records(struct query *q, size_t at)
+{
+    unsigned answers = wire_get16(q->bytes + 6), authority = wire_get16(q->bytes + 8);
+    unsigned all = answers + authority + wire_get16(q->bytes + 10);
+    uint8_t version = 0;
+    bool signed_with_tsig = false;
+    for (unsigned i = 0; i < all; i++) {
+        struct record r;
+        if (!read_record(&r, q->bytes, q->len, at))
+            return QUERY_FORMERR;
+        at = r.end;
+        bool last = i + 1 == all, in_additional = i >= answers + authority;
+        if (r.type == TYPE_OPT) {
+            if (!in_additional || !read_opt(q, &r, &version))
+                return QUERY_FORMERR;
+        } else if (r.type == TYPE_TSIG) {
+            if (!in_additional || !last || r.rdlen == 0)
+                return QUERY_FORMERR;
+            signed_with_tsig = true;
+        } else if (r.type == TYPE_SIG && in_additional) {
+            return QUERY_FORMERR; /* SIG(0), RFC 2931: it would be ignored, which nobody asked for
+                                   */
+        } else if (!in_additional && !q->has_serial) {
+            q->has_serial = read_serial(q->bytes, q->len, &r, &q->serial);
+        }
+    }
+    if (at != q->len)
+        return QUERY_FORMERR;
+    if (version > 0)
+        return QUERY_BADVERS;
+    return signed_with_tsig ? QUERY_UNSIGNED : QUERY_GOOD;
+}
+
+/* An opcode that is not known. An OPT is read all the same where the message is made as usual, as
+ * RFC 6891 section 6.1.1 wants one for one. */
+static enum query_verdict read_unknown(struct query *q)
+{
+    if (!q->has_question || read_records(q, q->question_end) == QUERY_FORMERR)
+        q->edns = q->dnssec_ok = false;
+    return QUERY_NOTIMP;
+}
+
+/* No question: FORMERR, but for who wants a cookie. */
+static enum query_verdict read_empty(struct query *q)
+{
+    if (q->opcode != OPCODE_QUERY || wire_get16(q->bytes + 6) || wire_get16(q->bytes + 8))
+        return QUERY_FORMERR;
+    enum query_verdict verdict = read_records(q, DNS_HEADER);
+    return verdict != QUERY_GOOD ? verdict : q->options.cookie_len ? QUERY_COOKIE : QUERY_FORMERR;
 }
 
 enum query_verdict query_parse(struct query *q, const uint8_t *bytes, size_t len)
@@ -101,41 +151,18 @@ enum query_verdict query_parse(struct query *q, const uint8_t *bytes, size_t len
     q->has_question = 0;
     q->edns = q->dnssec_ok = q->has_serial = false;
     q->udp_size = DNS_UDP_PLAIN;
-    if (wire_get16(bytes + 4) != 1) /* RFC 9619 */
-        return q->opcode == OPCODE_QUERY || q->opcode == OPCODE_NOTIFY ? QUERY_FORMERR
-                                                                       : QUERY_NOTIMP;
-    if (!read_question(q))
+    q->options = (struct edns_options){0};
+    bool known = q->opcode == OPCODE_QUERY || q->opcode == OPCODE_NOTIFY;
+    unsigned questions = wire_get16(bytes + 4);
+    if (questions == 0 && known)
+        return read_empty(q);
+    bool readable = questions != 1 || read_question(q);
+    if (!known)
+        return read_unknown(q);
+    if (!readable)
         return QUERY_FORMERR;
-    if (q->opcode != OPCODE_QUERY && q->opcode != OPCODE_NOTIFY)
-        return QUERY_NOTIMP;
-    unsigned answers = wire_get16(bytes + 6), authority = wire_get16(bytes + 8);
-    unsigned additional = wire_get16(bytes + 10);
-    if (!counts_fit(q, answers, authority))
+    /* RFC 9619: never more than one. */
+    if (questions > 1 || !counts_fit(q, wire_get16(bytes + 6), wire_get16(bytes + 8)))
         return QUERY_FORMERR;
-
-    size_t at = q->question_end;
-    uint8_t version = 0;
-    bool signed_with_tsig = false;
-    for (unsigned i = 0, all = answers + authority + additional; i < all; i++) {
-        struct record r;
-        if (!read_record(&r, bytes, len, at))
-            return QUERY_FORMERR;
-        at = r.end;
-        bool last = i + 1 == all, in_additional = i >= answers + authority;
-        if (r.type == TYPE_OPT) {
-            if (!in_additional || !read_opt(q, &r, &version))
-                return QUERY_FORMERR;
-        } else if (r.type == TYPE_TSIG) {
-            if (!in_additional || !last || r.rdlen == 0)
-                return QUERY_FORMERR;
-            signed_with_tsig = true;
-        } else if (!in_additional && !q->has_serial) {
-            q->has_serial = read_serial(bytes, len, &r, &q->serial);
-        }
-    }
-    if (at != len)
-        return QUERY_FORMERR;
-    if (q->edns && version > 0)
-        return QUERY_BADVERS;
-    return signed_with_tsig ? QUERY_UNSIGNED : QUERY_GOOD;
+    return read_records(q, q->question_end);
 }

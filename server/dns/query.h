@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/dns/edns.h"
 #include "server/dns/name.h"
 
 enum query_verdict {
@@ -14,6 +15,7 @@ enum query_verdict {
     QUERY_FORMERR, /* answer FORMERR */
     QUERY_NOTIMP,  /* an opcode this server does not know */
     QUERY_BADVERS, /* EDNS version above 0 */
+    QUERY_COOKIE,  /* no question, but a cookie: a new one is asked for (RFC 7873 section 5.4) */
     QUERY_UNSIGNED /* signed with TSIG, which is not supported: NOTAUTH */
 };
 
@@ -27,8 +29,9 @@ struct query {
     uint16_t question_end; /* offset behind the question */
     struct name qname;     /* points into bytes */
     bool edns, dnssec_ok;
-    uint16_t udp_size; /* the client's, at least 512 */
-    bool has_serial;   /* NOTIFY with a SOA in the answer section, IXFR with one in authority */
+    uint16_t udp_size;           /* the client's, at least 512 */
+    struct edns_options options; /* none of a version above 0; points into bytes */
+    bool has_serial; /* NOTIFY with a SOA in the answer section, IXFR with one in authority */
     uint32_t serial;
 };
 

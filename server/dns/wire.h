@@ -19,7 +19,8 @@ enum {
     RCODE_REFUSED = 5,
     RCODE_YXDOMAIN = 6,
     RCODE_NOTAUTH = 9,
-    RCODE_BADVERS = 16
+    RCODE_BADVERS = 16,
+    RCODE_BADCOOKIE = 23
 };
 
 enum {
@@ -30,6 +31,7 @@ enum {
     TYPE_PTR = 12,
     TYPE_MX = 15,
     TYPE_TXT = 16,
+    TYPE_SIG = 24,
     TYPE_AAAA = 28,
     TYPE_SRV = 33,
     TYPE_DNAME = 39,

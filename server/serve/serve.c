@@ -14,6 +14,7 @@
 #include "backend/base/title.h"
 #include "server/dns/name_text.h"
 #include "server/serve/peer.h"
+#include "server/serve/setting.h"
 #include "server/serve/takeover.h"
 #include "server/serve/tcp.h"
 #include "server/serve/zonefeed.h"
@@ -335,6 +336,7 @@ static int prepare(struct serve *s, struct serve_start *start)
                                        .tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                        .drills = s->start->config->drills,
                                        .tcp = &s->tcp};
+    setting_read(&s->shared.setting, s->start->config, s->stats);
     s->worker_count = start->workers;
     s->workers = calloc(start->workers, sizeof *s->workers);
     if (!s->shared.rings || s->shared.wake < 0 || s->shared.tell < 0)

@@ -290,7 +290,11 @@ static void answer_message(struct worker *w, unsigned i, const unsigned char *qu
     if (w->shared->drills)
         drill_query(query, len);
     struct answer answer;
-    struct answer_facts facts = {(const struct sockaddr *)&c->source, true};
+    struct answer_facts facts = {.source = (const struct sockaddr *)&c->source,
+                                 .tcp = true,
+                                 .keepalive = (uint16_t)(w->shared->tcp->idle / (100 * CLK_MS)),
+                                 .now = w->now,
+                                 .setting = &w->shared->setting};
     answer_query(&answer, &w->scratch, zones, &w->shared->key, query, len, &facts, out + LENGTH,
                  DNS_MESSAGE_MAX);
     worker_count(w->stats, &answer);

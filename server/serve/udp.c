@@ -76,7 +76,8 @@ static size_t answer_slot(struct worker *w, struct ring *ring, unsigned slot, un
     if (w->shared->drills)
         drill_query(query, len);
     struct answer answer;
-    struct answer_facts facts = {(const struct sockaddr *)source, false};
+    struct answer_facts facts = {
+        .source = (const struct sockaddr *)source, .now = w->now, .setting = &w->shared->setting};
     answer_query(&answer, &w->scratch, zones, &w->shared->key, query, len, &facts, out,
                  ANSWER_UDP_SIZE);
     worker_count(w->stats, &answer);
@@ -131,6 +132,7 @@ bool udp_serve(struct worker *w, unsigned i, const struct zone_table *zones)
 void udp_replay(struct worker *w, struct ring *ring, unsigned slot, const struct zone_table *zones)
 {
     unsigned len = ring_left(ring, slot);
+    w->now = (uint32_t)clk_wall();
     int fd = atomic_load(&ring->socket);
     /* Its pointers are the dead process's: only the lengths and the slot itself are used. */
     struct msghdr *in = &ring->head[slot].msg_hdr;

@@ -46,6 +46,7 @@ int worker_init(struct worker *w, struct worker_shared *shared, unsigned index,
 {
     w->shared = shared;
     w->index = index;
+    w->now = (uint32_t)clk_wall();
     w->stats = &shared->stats->worker[shared->slot][index];
     w->ring = &shared->rings->ring[index];
     for (unsigned i = 0; i < count; i++) {
@@ -224,6 +225,7 @@ static void *run(void *arg)
     for (follow_state(w, &state); state != WORKER_DRAIN || tcp_open(w); follow_state(w, &state)) {
         int n = epoll_wait(w->epoll, events, EVENTS, TICK_MS);
         int64_t now = clk_mono_ns();
+        w->now = (uint32_t)clk_wall();
         if (state != WORKER_WAIT)
             heartbeat(w, now);
         publish_wake();

@@ -50,6 +50,7 @@ struct worker_shared {
     int tell;          /* eventfd: a worker has notes */
     bool drills;
     const struct tcp_limits *tcp;
+    struct answer_setting setting;
 };
 
 struct worker {
@@ -62,6 +63,7 @@ struct worker {
     bool control; /* a wildcard socket: answers leave from the address they were sent to */
     unsigned socket_count;
     int epoll;
+    uint32_t now; /* wall clock in seconds, once a round */
     bool accepting;
     struct answer_scratch scratch;
     struct tcp_pool *tcp;

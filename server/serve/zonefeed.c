@@ -179,7 +179,7 @@ static bool answers_soa(const struct zone *zone, const struct zone_table *zones,
     wire_put16(query + DNS_HEADER + zone->name_len + 2, CLASS_IN);
     struct answer answer;
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    struct answer_facts facts = {&nobody, true};
+    struct answer_facts facts = {.source = &nobody, .tcp = true};
     answer_query(&answer, scratch, zones, key, query, (size_t)DNS_HEADER + zone->name_len + 4,
                  &facts, out, sizeof out);
     return answer.kind == ANSWER_REPLY && answer.rcode == RCODE_NOERROR && !answer.nodata &&

@@ -168,6 +168,25 @@ static void change_endpoint(struct supervisor *sup, const char *old_token)
     sup->reload.endpoint_restart = !same || !same_token;
 }
 
+/* Does a serve process read the same from both? What it tells and asks for it reads at its start.
+ */
+static bool same_service(const struct config *a, const struct config *b)
+{
+    return !strcmp(a->version, b->version) && !strcmp(a->identity, b->identity) &&
+           !strcmp(a->nsid, b->nsid) && !strcmp(a->cookie_secret_file, b->cookie_secret_file) &&
+           a->require_cookie == b->require_cookie && !memcmp(&a->tcp, &b->tcp, sizeof a->tcp);
+}
+
+static void change_service(struct supervisor *sup, const struct config *old)
+{
+    struct buf problem = {0};
+    if (strcmp(old->cookie_secret_file, sup->config->cookie_secret_file) &&
+        statedir_cookie_secret(sup->config->cookie_secret_file, &sup->identity, &problem) != ERR_OK)
+        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STATE_DIR, errno,
+                    sup->config->cookie_secret_file, "%s", problem.data ? problem.data : "");
+    buf_fini(&problem);
+}
+
 /* From here on the new configuration is the running one. Takes all of it. */
 static void commit(struct supervisor *sup, struct config *next, int fd, struct listeners *dns)
 {
@@ -179,16 +198,23 @@ static void commit(struct supervisor *sup, struct config *next, int fd, struct l
     atomic_store(&sup->stats->config_at, clk_wall());
     atomic_store(&sup->stats->memory_limit, next->memory_limit);
     change_endpoint(sup, old->token_file);
+    change_service(sup, old);
     tell_keeper(sup, generation);
     if (listeners_same(dns, sup->dns)) {
         listeners_close(dns, sup->dns);
-    } else if (restart_begin(sup, NULL, true, dns) == ERR_OK) {
+        dns = sup->dns;
+    }
+    if (dns == sup->dns && same_service(old, sup->config)) {
+        config_free(old);
+        return;
+    }
+    if (restart_begin(sup, NULL, true, dns) == ERR_OK) {
         sup->reload.wait_restart = true;
     } else {
-        listeners_close(dns, sup->dns);
+        if (dns != sup->dns)
+            listeners_close(dns, sup->dns);
         sup->reload.status = ERR_MISSING;
-        add_text(&sup->reload,
-                 "no process serves, so the addresses stay as they were; reload again");
+        add_text(&sup->reload, "no process serves, so the service stays as it was; reload again");
     }
     config_free(old);
 }

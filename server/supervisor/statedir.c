@@ -13,7 +13,7 @@
 #include "backend/base/err.h"
 #include "backend/base/rnd.h"
 
-enum { KEY_SIZE = 16, TOKEN_BYTES = 32 };
+enum { KEY_SIZE = 16, TOKEN_BYTES = 32, COOKIE_SECRET_BYTES = 16 };
 
 int statedir_make(const char *path, unsigned mode, bool own, const struct identity *id)
 {
@@ -227,7 +227,8 @@ int statedir_hash_key(const struct statedir *dir, const struct identity *id, uin
     return problem->len ? ERR_SYSTEM : ERR_OK;
 }
 
-int statedir_token(const char *path, const struct identity *id, struct buf *problem)
+/* A file of so many random bytes, in hexadecimal, unless there is one. */
+static int make_secret(const char *path, size_t count, const struct identity *id)
 {
     uint8_t random[TOKEN_BYTES];
     char text[2 * TOKEN_BYTES + 2];
@@ -236,15 +237,30 @@ int statedir_token(const char *path, const struct identity *id, struct buf *prob
         return ERR_SYSTEM;
     int err = ERR_OK;
     if (lstat(path, &st) < 0) {
-        rnd_fill(random, sizeof random);
-        for (size_t i = 0; i < sizeof random; i++)
+        rnd_fill(random, count);
+        for (size_t i = 0; i < count; i++)
             snprintf(text + 2 * i, 3, "%02x", random[i]);
-        text[2 * TOKEN_BYTES] = '\n';
-        err = replace_file(path, text, 2 * TOKEN_BYTES + 1);
+        text[2 * count] = '\n';
+        err = replace_file(path, text, 2 * count + 1);
     }
     identity_resume(id);
+    return err;
+}
+
+int statedir_token(const char *path, const struct identity *id, struct buf *problem)
+{
+    int err = make_secret(path, TOKEN_BYTES, id);
     if (err != ERR_OK)
         buf_printf(problem, "%s: %s; actions over TCP are refused without it", path,
+                   strerror(errno));
+    return err;
+}
+
+int statedir_cookie_secret(const char *path, const struct identity *id, struct buf *problem)
+{
+    int err = make_secret(path, COOKIE_SECRET_BYTES, id);
+    if (err != ERR_OK)
+        buf_printf(problem, "%s: %s; DNS cookies do not outlive a process without it", path,
                    strerror(errno));
     return err;
 }

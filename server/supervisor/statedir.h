@@ -1,4 +1,4 @@
-/* The state directory and the small secrets in it: lock, hash key, token.
+/* The state directory and the small secrets in it: lock, hash key, token, cookie secret.
  *
  * Everything here is done as the user the server runs as. Without a usable directory the server
  * goes on and keeps nothing over a restart. */
@@ -27,6 +27,9 @@ int statedir_hash_key(const struct statedir *dir, const struct identity *id, uin
                       struct buf *problem);
 /* Makes the endpoint's token file if it is missing. ERR_SYSTEM and `problem`. */
 int statedir_token(const char *path, const struct identity *id, struct buf *problem);
+/* Makes the file of the secrets of DNS cookies, with one, if it is missing. ERR_SYSTEM and
+ * `problem`. */
+int statedir_cookie_secret(const char *path, const struct identity *id, struct buf *problem);
 /* Makes a directory with its parents, those with mode 0755, itself with `mode`; what is made
  * belongs to the user if `own`. ERR_SYSTEM and errno. */
 int statedir_make(const char *path, unsigned mode, bool own, const struct identity *id);

@@ -141,6 +141,8 @@ static int use_state(struct supervisor *sup)
     tell_state(sup, err, path, &problem);
     err = statedir_token(sup->config->token_file, &sup->identity, &problem);
     tell_state(sup, err, sup->config->token_file, &problem);
+    err = statedir_cookie_secret(sup->config->cookie_secret_file, &sup->identity, &problem);
+    tell_state(sup, err, sup->config->cookie_secret_file, &problem);
     buf_fini(&problem);
     return EXIT_STOPPED;
 }

@@ -97,7 +97,7 @@ int main(int argc, char **argv)
     static struct answer_scratch scratch;
     uint8_t out[ANSWER_UDP_SIZE];
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    struct answer_facts facts = {&nobody, false};
+    struct answer_facts facts = {.source = &nobody};
     struct query parsed;
     uint64_t hash[NAME_MAX_LABELS + 1], sum = 0;
 

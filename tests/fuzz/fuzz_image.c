@@ -12,7 +12,7 @@ static void ask(const struct zone_table *zones, const struct hash_key *key)
     static uint8_t out[DNS_MESSAGE_MAX];
     static const char *const names[] = {"\1z", "\1a\1z", "\1x\1w\1z", "\1x\1s\1z", "\1n\1z"};
     struct sockaddr source = {.sa_family = AF_UNSPEC};
-    struct answer_facts facts = {&source, true};
+    struct answer_facts facts = {.source = &source, .tcp = true};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         uint8_t q[64] = {[5] = 1};
         size_t n = strlen(names[i]) + 1;

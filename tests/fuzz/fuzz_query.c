@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct sockaddr_in source = {.sin_family = AF_INET};
     for (int tcp = 0; tcp < 2; tcp++) {
-        struct answer_facts facts = {(struct sockaddr *)&source, tcp};
+        struct answer_facts facts = {.source = (struct sockaddr *)&source, .tcp = tcp};
         struct answer a;
         size_t cap = tcp ? sizeof out : ANSWER_UDP_SIZE;
         answer_query(&a, &scratch, zones, &key, data, size, &facts, out, cap);

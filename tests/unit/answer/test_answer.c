@@ -92,7 +92,7 @@ static void ask(struct fixture *f, struct answer *a, uint8_t *out, const uint8_t
                 bool tcp)
 {
     struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct answer_facts facts = {(struct sockaddr *)&source, tcp};
+    struct answer_facts facts = {.source = (struct sockaddr *)&source, .tcp = tcp};
     answer_query(a, &f->scratch, f->zones, &f->key, q, len, &facts, out, tcp ? 65535 : 1232);
 }
 

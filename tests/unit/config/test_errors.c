@@ -69,7 +69,8 @@ static const struct row rows[] = {
     {"server: {listen: 127.0.0.1, Threads: 2, policy: 1, xyzzy: 1}",
      {"1:29: unknown key \"Threads\" in server; did you mean \"threads\"?",
       "1:41: unknown key \"policy\" in server; it belongs into the top level",
-      "1:52: unknown key \"xyzzy\" in server; known are listen, threads, state, user, drills"}},
+      "1:52: unknown key \"xyzzy\" in server; known are listen, threads, state, user, drills, "
+      "version, identity, nsid, cookie-secret-file, require-cookie"}},
     {HEAD "policy: {memory_limit: 1G}\n",
      {"2:10: unknown key \"memory_limit\" in policy; did you mean \"memory-limit\"?"}},
     {HEAD "\"a\\e[1m\\n\": 1\n", {"2:1: unknown key \"a\\x1b[1m\\x0a\"; known are"}},

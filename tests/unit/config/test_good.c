@@ -48,12 +48,43 @@ static void test_least(void **state)
     assert_int_equal(c->endpoint_count, 1);
     assert_string_equal(c->endpoint[0].unix_path, "/run/zonedeck/endpoint.sock");
     assert_string_equal(c->token_file, "/var/lib/zonedeck/token");
+    assert_string_equal(c->version, "zonedeck " ZONEDECK_VERSION);
+    assert_string_equal(c->identity, "");
+    assert_string_equal(c->nsid, "");
+    assert_string_equal(c->cookie_secret_file, "/var/lib/zonedeck/cookie.secret");
+    assert_false(c->require_cookie);
     assert_int_equal(c->key_count, 0);
     assert_int_equal(c->zone_count, 0);
     assert_int_equal(c->memory_limit, 0);
     assert_null(config_find_zone(c, (const uint8_t *)"", 1));
     config_free(c);
     config_free(NULL);
+}
+
+static void test_what_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *version, *identity, *nsid;
+    } rows[] = {
+        {"version: none", "", "", ""},
+        {"identity: ns1", "zonedeck " ZONEDECK_VERSION, "ns1", "ns1"},
+        {"version: a b, identity: ns1, nsid: none", "a b", "ns1", ""},
+        {"identity: none, nsid: x", "zonedeck " ZONEDECK_VERSION, "", "x"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char yaml[256];
+        snprintf(yaml, sizeof yaml,
+                 "server: {listen: 192.0.2.1, %s, require-cookie: true, cookie-secret-file: c}",
+                 rows[i].yaml);
+        struct config *c = parse("/etc/zonedeck.yaml", yaml);
+        assert_string_equal(c->version, rows[i].version);
+        assert_string_equal(c->identity, rows[i].identity);
+        assert_string_equal(c->nsid, rows[i].nsid);
+        assert_string_equal(c->cookie_secret_file, "/etc/c");
+        assert_true(c->require_cookie);
+        config_free(c);
+    }
 }
 
 static const char full[] =
@@ -313,8 +344,10 @@ static void test_tcp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_least), cmocka_unit_test(test_tcp),       cmocka_unit_test(test_full),
-        cmocka_unit_test(test_paths), cmocka_unit_test(test_directory), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_tcp),          cmocka_unit_test(test_least),
+        cmocka_unit_test(test_what_is_told), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_paths),        cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

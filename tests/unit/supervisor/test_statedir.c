@@ -184,6 +184,23 @@ static void a_token_is_made_once(void **state)
     assert_int_equal(mode_of(s->folder, "token"), 0600);
 }
 
+static void a_cookie_secret_is_made_once(void **state)
+{
+    struct scratch *s = *state;
+    char file[160], first[80], second[80];
+    snprintf(file, sizeof file, "%s/cookie.secret", s->folder);
+    for (char *to = first; to; to = to == first ? second : NULL) {
+        assert_int_equal(statedir_cookie_secret(file, &s->self, &s->problem), ERR_OK);
+        int fd = open(file, O_RDONLY);
+        assert_int_equal(read(fd, to, 80), 33);
+        close(fd);
+    }
+    assert_memory_equal(first, second, 33);
+    assert_int_equal(first[32], '\n');
+    assert_int_equal(strspn(first, "0123456789abcdef"), 32);
+    assert_int_equal(mode_of(s->folder, "cookie.secret"), 0600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_key_is_replaced_and_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_is_given_without_a_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_is_made_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cookie_secret_is_made_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
