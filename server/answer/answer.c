@@ -96,35 +96,22 @@ static bool answer_notify(struct answer *a, const struct answer_facts *facts)
 }
 
 static bool answer_question(struct answer *a, struct reply *reply, struct answer_scratch *scratch,
-                            const struct hash_key *key, const struct answer_facts *facts)
+                            const struct zone_table *zones, const struct hash_key *key,
+                            const struct answer_facts *facts)
 {
-    struct resolve r = {.zone = a->zone,
-                        .image = a->zone->image,
+    struct resolve r = {.zones = zones,
+                        .zone = a->zone,
                         .reply = reply,
                         .scratch = scratch,
                         .key = key,
                         .answer = a,
                         .qtype = a->query.qtype,
+                        .dnssec_ok = a->query.dnssec_ok,
                         .minimal_any = !facts->tcp,
                         .name = a->query.qname,
                         .owner = DNS_HEADER};
-    r.dnssec = a->query.dnssec_ok && r.image->header->nsec_count > 0;
     resolve(&r);
     return r.authoritative;
-}
-
-/* DS belongs to the parent's side of a cut (RFC 4035 section 3.1.4.1), when the parent is here too.
- */
-static const struct zone *find_zone(const struct zone_table *zones, const struct query *q,
-                                    const uint64_t *hash)
-{
-    unsigned at;
-    const struct zone *zone = zone_table_find(zones, &q->qname, hash, 0, &at);
-    if (zone && at == 0 && q->qtype == TYPE_DS && q->qname.count) {
-        const struct zone *parent = zone_table_find(zones, &q->qname, hash, 1, &at);
-        zone = parent ? parent : zone;
-    }
-    return zone;
 }
 
 /* Types that can only be asked for; those that mean something by themselves are not among them. */
@@ -144,7 +131,7 @@ static bool dispatch(struct answer *a, struct reply *reply, struct answer_scratc
     if (q->qclass != CLASS_IN && q->qclass != CLASS_ANY)
         return fail(a, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
     name_hash(&q->qname, key, scratch->hash);
-    a->zone = find_zone(zones, q, scratch->hash);
+    a->zone = zone_table_match(zones, &q->qname, scratch->hash, q->qtype);
     if (q->opcode == OPCODE_NOTIFY)
         return answer_notify(a, facts);
     if (q->qtype == TYPE_AXFR || (q->qtype == TYPE_IXFR && facts->tcp))
@@ -157,7 +144,7 @@ static bool dispatch(struct answer *a, struct reply *reply, struct answer_scratc
         return answer_meta(a);
     if (q->qtype == TYPE_IXFR) /* RFC 1995 section 4: a single SOA says: come by TCP */
         a->query.qtype = TYPE_SOA;
-    return answer_question(a, reply, scratch, key, facts);
+    return answer_question(a, reply, scratch, zones, key, facts);
 }
 
 /* RFC 7873 section 5.2.3: a policy may want a good cookie of who knows cookies; over TCP the

@@ -2,8 +2,9 @@
  * answer bytes out.
  *
  *   answer.c      header, opcode, class, EDNS; which zone; what kind of reply
- *   resolve.c     RFC 1034 section 4.3.2 within one zone: match, cut, CNAME, DNAME, wildcard
- *   negative.c    NODATA and NXDOMAIN with SOA (RFC 2308), proofs by NSEC (RFC 4035 section 3.1.3)
+ *   resolve.c     RFC 1034 section 4.3.2: match, cut, CNAME, DNAME, wildcard; from zone to zone
+ *   negative.c    NODATA and NXDOMAIN with SOA (RFC 2308)
+ *   denial.c      their proofs, by NSEC (RFC 4035 section 3.1.3) or NSEC3 (RFC 5155 section 7.2)
  *   referral.c    delegations: NS, DS or its absence, glue
  *   additional.c  addresses of names in RDATA
  *   reply.c       writing and compressing

@@ -13,8 +13,6 @@ void resolve_referral(struct resolve *r, const struct image_node *cut)
     }
     r->additional = ns;
     r->cut = cut;
-    if (!r->dnssec || resolve_authority(r, cut, TYPE_DS, UINT32_MAX))
-        return;
-    if (node_rrset(cut, TYPE_NSEC))
-        resolve_add_proof(r, cut);
+    if (r->dnssec && !resolve_authority(r, cut, TYPE_DS, UINT32_MAX))
+        resolve_prove_no_ds(r, cut);
 }

@@ -2,10 +2,17 @@
 
 #include "server/dns/wire.h"
 
-/* Looks up where the zone has r->name. The name is within the zone. */
+/* From here on the name is looked up in this zone. */
+static void enter(struct resolve *r, const struct zone *zone)
+{
+    r->zone = zone;
+    r->image = zone->image;
+    r->dnssec = r->dnssec_ok && image_is_signed(r->image);
+}
+
+/* Looks up where the zone has r->name, which is within it; its hash is made. */
 static void find(struct resolve *r)
 {
-    name_hash(&r->name, r->key, r->scratch->hash);
     r->node = node_closest(r->image, &r->name, r->scratch->hash, &r->from);
 }
 
@@ -38,12 +45,35 @@ static bool put_answer(struct resolve *r, const struct image_rrset *set, uint16_
     return false;
 }
 
-/* Goes on with the name at `wire`; false when it is outside the zone or malformed. */
+/* Goes on with the name at `wire`, in whichever zone of this server is nearest to it (RFC 1034
+ * section 4.3.2: "go back to step 1"); false when there is none or it cannot be served. */
 static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
 {
-    if (!name_read(&r->name, wire, len) ||
-        !name_is_within(wire, len, r->zone->name, r->zone->name_len))
+    if (!name_read(&r->name, wire, len))
         return false;
+    name_hash(&r->name, r->key, r->scratch->hash);
+    const struct zone *zone = zone_table_match(r->zones, &r->name, r->scratch->hash, r->qtype);
+    if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED)
+        return false;
+    enter(r, zone);
+    return true;
+}
+
+/* A chain can lead through one DNAME several times; it stands in the answer once. */
+static bool put_dname(struct resolve *r, const struct image_node *owner,
+                      const struct image_rrset *set)
+{
+    for (unsigned i = 0; i < r->dnames; i++) {
+        if (r->dname[i] == owner)
+            return true;
+    }
+    struct reply_owner reply_owner = {0, owner};
+    if (!reply_rrset(r->reply, SECTION_ANSWER, r->image, reply_owner, set, r->dnssec, UINT32_MAX,
+                     NULL)) {
+        r->answer->truncated = true;
+        return false;
+    }
+    r->dname[r->dnames++] = owner;
     return true;
 }
 
@@ -51,12 +81,8 @@ static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
 static bool follow_dname(struct resolve *r, const struct image_node *owner, unsigned step)
 {
     const struct image_rrset *set = node_rrset(owner, TYPE_DNAME);
-    struct reply_owner dname_owner = {0, owner};
-    if (!reply_rrset(r->reply, SECTION_ANSWER, r->image, dname_owner, set, r->dnssec, UINT32_MAX,
-                     NULL)) {
-        r->answer->truncated = true;
+    if (!put_dname(r, owner, set))
         return false;
-    }
     struct image_record record;
     record_read(type_find(TYPE_DNAME), rrset_records(set), &record);
     uint8_t suffix[NAME_MAX_LEN], *wire = r->scratch->wire[step & 1];
@@ -80,6 +106,9 @@ static bool follow_dname(struct resolve *r, const struct image_node *owner, unsi
     }
     at += 2 + DNS_RR_FIXED;
     r->owner = at <= REPLY_POINTER_MAX ? (uint16_t)at : 0;
+    /* The CNAME made is what was asked for, as one of the zone's would be. */
+    if (r->qtype == TYPE_CNAME || r->qtype == TYPE_ANY)
+        return false;
     return r->owner && follow(r, wire, prefix + suffix_len);
 }
 
@@ -137,14 +166,14 @@ static enum outcome answer_node(struct resolve *r, const struct image_node *node
                                 unsigned step)
 {
     const struct image_rrset *set = node_rrset(node, r->qtype);
-    if (wildcard && r->dnssec)
-        resolve_add_proof(r, node_nsec_before(r->image, &r->name, 0));
+    if (wildcard)
+        resolve_prove_expansion(r);
     if (set && r->qtype != TYPE_RRSIG) {
         if (put_answer(r, set, NULL) && type_find(r->qtype)->target)
             r->additional = set;
         return DONE;
     }
-    set = r->qtype == TYPE_RRSIG || r->qtype == TYPE_NSEC ? NULL : node_rrset(node, TYPE_CNAME);
+    set = r->qtype == TYPE_RRSIG ? NULL : node_rrset(node, TYPE_CNAME);
     if (set)
         return follow_cname(r, set, step) ? FOLLOW : DONE;
     if (r->qtype == TYPE_ANY && node->rrsets) {
@@ -179,23 +208,35 @@ static enum outcome answer_step(struct resolve *r, unsigned step)
     return DONE;
 }
 
+static void put_proof(struct resolve *r, unsigned i)
+{
+    const struct image *image = r->proof[i].image;
+    uint16_t type = image->header->nsec3_count ? TYPE_NSEC3 : TYPE_NSEC;
+    const struct image_rrset *set = node_rrset(r->proof[i].owner, type);
+    struct reply_owner owner = {0, r->proof[i].owner};
+    if (set && !reply_rrset(r->reply, SECTION_AUTHORITY, image, owner, set, true, UINT32_MAX, NULL))
+        r->answer->truncated = true;
+}
+
 void resolve(struct resolve *r)
 {
+    enter(r, r->zone);
     find(r);
     note_suffixes(r);
-    const struct image_node *seen[RESOLVE_CHAIN];
+    uint64_t seen[RESOLVE_CHAIN];
     bool again = false;
     for (unsigned step = 0; step < RESOLVE_CHAIN && !again; step++) {
-        seen[step] = r->from == 0 ? r->node : NULL;
+        seen[step] = r->scratch->hash[0];
         if (answer_step(r, step) != FOLLOW)
             break;
         find(r);
-        /* A name met again would only repeat what is in the answer already. */
+        /* A name met again would only repeat what is in the answer already. Names are as good as
+         * told apart by their hashes, which are keyed. */
         for (unsigned i = 0; i <= step; i++)
-            again |= r->from == 0 && seen[i] == r->node;
+            again |= seen[i] == r->scratch->hash[0];
     }
     for (unsigned i = 0; i < r->proofs && !r->answer->truncated; i++)
-        resolve_authority(r, r->proof[i], TYPE_NSEC, UINT32_MAX);
+        put_proof(r, i);
     if (r->additional && !r->answer->truncated && !resolve_additional(r, r->additional, r->cut))
         r->answer->truncated = true;
 }
@@ -212,12 +253,14 @@ bool resolve_authority(struct resolve *r, const struct image_node *owner, uint16
     return true;
 }
 
-void resolve_add_proof(struct resolve *r, const struct image_node *nsec)
+void resolve_add_proof(struct resolve *r, const struct image_node *owner)
 {
     for (unsigned i = 0; i < r->proofs; i++) {
-        if (r->proof[i] == nsec)
+        if (r->proof[i].owner == owner)
             return;
     }
-    if (nsec && r->proofs < RESOLVE_PROOFS)
-        r->proof[r->proofs++] = nsec;
+    if (owner && r->proofs < RESOLVE_PROOFS) {
+        r->proof[r->proofs].image = r->image;
+        r->proof[r->proofs++].owner = owner;
+    }
 }

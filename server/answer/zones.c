@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "server/dns/wire.h"
+
 static struct msg_acl *copy_acl(const struct msg_acl *from, uint32_t count)
 {
     struct msg_acl *acl = calloc(count ? count : 1, sizeof *acl);
@@ -159,4 +161,16 @@ bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockad
             return true;
     }
     return false;
+}
+
+const struct zone *zone_table_match(const struct zone_table *zones, const struct name *name,
+                                    const uint64_t *hash, uint16_t qtype)
+{
+    unsigned at;
+    const struct zone *zone = zone_table_find(zones, name, hash, 0, &at);
+    if (zone && at == 0 && qtype == TYPE_DS && name->count) {
+        const struct zone *parent = zone_table_find(zones, name, hash, 1, &at);
+        zone = parent ? parent : zone;
+    }
+    return zone;
 }

@@ -56,5 +56,9 @@ struct zone *zone_table_get(const struct zone_table *table, const uint8_t *name,
  * where the zone's name begins. NULL when there is none. */
 struct zone *zone_table_find(const struct zone_table *table, const struct name *name,
                              const uint64_t *hash, unsigned from, unsigned *at);
+/* The zone a question for `name` is answered from: the nearest, but DS belongs to the parent's side
+ * of a cut (RFC 4035 section 3.1.4.1), when the parent is here too. NULL when there is none. */
+const struct zone *zone_table_match(const struct zone_table *zones, const struct name *name,
+                                    const uint64_t *hash, uint16_t qtype);
 /* Does the list have the address? IPv4-mapped IPv6 addresses count as IPv4. */
 bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address);

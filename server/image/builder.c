@@ -137,6 +137,8 @@ void image_builder_free(struct image_builder *b)
     free(b->records);
     free(b->data);
     free(b->order);
+    free(b->nsec3);
+    free(b->denial);
     free(b);
 }
 

@@ -128,7 +128,7 @@ static void check_name(struct findings *f, uint32_t id)
 static void mark_existing(struct image_builder *b)
 {
     for (uint32_t id = 0; id < b->name_count; id++) {
-        if (!b->names[id].count)
+        if (!b->names[id].count || draft_is_hash_owner(b, &b->names[id]))
             continue;
         for (uint32_t up = id; !(b->names[up].flags & NODE_EXISTS); up = b->names[up].parent) {
             b->names[up].flags |= NODE_EXISTS;

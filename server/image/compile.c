@@ -58,6 +58,8 @@ static uint64_t group_size(const struct image_builder *b, const struct group *g)
 static uint64_t node_size(const struct image_builder *b, const struct draft_name *n)
 {
     uint64_t size = image_pad((uint32_t)sizeof(struct image_node) + n->len);
+    if (n->flags & NODE_HASHED)
+        size += IMAGE_UNIT;
     struct group g;
     for (uint32_t i = n->first; i < n->first + n->count;) {
         i = next_group(b, i, n->first + n->count, &g);
@@ -147,6 +149,11 @@ static void put_node(const struct image_builder *b, uint8_t *base, const struct 
         to = put_group(b, to, &g);
         node->rrsets++;
     }
+    if (n->flags & NODE_HASHED) {
+        uint32_t ref = b->names[b->denial[n - b->names]].ref;
+        memcpy(to, &ref, sizeof ref);
+        to += IMAGE_UNIT;
+    }
     node->size = (uint32_t)(to - at);
 }
 
@@ -186,6 +193,27 @@ static void put_hash(struct image_builder *b, uint8_t *base, const struct image_
     }
 }
 
+static void put_nsec3(const struct image_builder *b, uint8_t *base, const struct image_header *h)
+{
+    struct image_nsec3 *item = (void *)(base + h->nsec3);
+    for (uint32_t i = 0; i < h->nsec3_count; i++) {
+        memcpy(item[i].hash, b->nsec3[i].hash, NSEC3_HASH_LEN);
+        item[i].node = b->names[b->nsec3[i].name].ref;
+    }
+}
+
+/* Signed or with proofs: either way answers to queries with DO have more in them. */
+static bool is_signed(const struct image_builder *b, const struct image_header *h)
+{
+    const struct draft_name *apex = &b->names[b->apex];
+    for (uint32_t i = 0; i < apex->count; i++) {
+        const struct draft_record *r = &b->records[apex->first + i];
+        if (r->type == TYPE_RRSIG && draft_covered(b, r) == TYPE_SOA)
+            return true;
+    }
+    return h->nsec_count || h->nsec3_count;
+}
+
 static bool has_nsec(const struct image_builder *b, const struct draft_name *n)
 {
     for (uint32_t i = 0; i < n->count; i++) {
@@ -207,7 +235,14 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
     h->slots = h->exist_count + h->exist_count / 3 + 1;
     h->hash = (nodes_end + 7) & ~UINT64_C(7);
     h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
-    h->files = h->nsec + (uint64_t)h->nsec_count * 4;
+    h->nsec3 = h->nsec + (uint64_t)h->nsec_count * 4;
+    if ((h->nsec3_count = b->nsec3_count)) {
+        h->nsec3_iterations = b->nsec3_params.iterations;
+        h->nsec3_salt_len = b->nsec3_params.salt_len;
+        memcpy(h->nsec3_salt, b->nsec3_params.salt, h->nsec3_salt_len);
+    }
+    h->is_signed = is_signed(b, h);
+    h->files = h->nsec3 + (uint64_t)h->nsec3_count * sizeof(struct image_nsec3);
     h->files_len = (uint32_t)b->files_len;
     h->size = h->files + b->files_len;
     h->root = b->names[0].ref;
@@ -224,6 +259,7 @@ static void fill(struct image_builder *b, uint8_t *base, const struct image_head
             *nsec++ = n->ref;
     }
     put_hash(b, base, h);
+    put_nsec3(b, base, h);
     if (b->files_len)
         memcpy(base + h->files, b->files, b->files_len);
 }
@@ -281,6 +317,8 @@ int image_builder_finish(struct image_builder *b, const uint8_t key[16],
     int err = draft_order(b);
     if (!err)
         err = draft_check(b, &h.summary, findings);
+    if (!err)
+        err = draft_deny(b, findings);
     if (err == ERR_ZONE)
         snprintf(b->reason, sizeof b->reason, "the zone has errors");
     if (err)

@@ -1,12 +1,14 @@
 /* A zone between its records and its image: shared by the parts of the builder only.
  *
  * builder.c collects names and records; order.c puts both into canonical order and drops
- * duplicates; check.c looks at the zone as a whole; compile.c writes the image. */
+ * duplicates; check.c looks at the zone as a whole; deny.c finds its NSEC3 chain; compile.c writes
+ * the image. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "server/dns/hash.h"
+#include "server/dns/nsec3.h"
 #include "server/image/builder.h"
 #include "server/image/node.h"
 
@@ -31,6 +33,11 @@ struct draft_record {
 
 enum { DRAFT_REPEATS = 100 };
 
+struct draft_nsec3 {
+    uint8_t hash[NSEC3_HASH_LEN];
+    uint32_t name; /* its owner */
+};
+
 struct image_builder {
     struct hash_key key;
     uint8_t origin[NAME_MAX_LEN];
@@ -47,7 +54,12 @@ struct image_builder {
     size_t record_count, record_cap;
     uint8_t *data;
     size_t data_len, data_cap;
-    uint32_t *order; /* order.c: names in canonical order, parents first */
+    uint32_t *order;                  /* order.c: names in canonical order, parents first */
+    struct nsec3_params nsec3_params; /* deny.c: the salt points into data */
+    struct draft_nsec3 *nsec3;        /* the chain, by hash */
+    uint32_t nsec3_count;
+    uint32_t
+        *denial; /* for each name the owner of its NSEC3, or DRAFT_NONE; NULL without a chain */
     uint8_t last_wire[NAME_MAX_LEN];
     size_t last_len;
     uint32_t last_owner;
@@ -67,6 +79,11 @@ int draft_order(struct image_builder *b);
 /* Sets flags and above; adds findings; returns ERR_ZONE when one is an error. Also fills the SOA's
  * part of the summary. */
 int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings);
+/* Finds the NSEC3 chain answers are made from and each name's place in it; adds findings. */
+int draft_deny(struct image_builder *b, struct buf *findings);
+/* Does the name own nothing but NSEC3 and its signatures? Then it is not a name of the zone for
+ * anybody who asks (RFC 5155 section 7.2.8). */
+bool draft_is_hash_owner(const struct image_builder *b, const struct draft_name *n);
 /* The covered type of an RRSIG record. */
 uint16_t draft_covered(const struct image_builder *b, const struct draft_record *r);
 /* Writes the name in text form, for findings. */

@@ -29,9 +29,11 @@ static int check_header(const struct image_header *h, uint64_t size, const uint8
         return ERR_VERSION;
     struct name origin;
     if (h->size != size || h->nodes < sizeof *h || h->nodes > h->nodes_end || h->nodes_end > size ||
-        h->nodes % IMAGE_UNIT || h->hash % 8 || h->nsec % IMAGE_UNIT || h->slots == 0 ||
-        !within(h->hash, h->slots, sizeof(struct image_slot), size) ||
-        !within(h->nsec, h->nsec_count, 4, size) || !within(h->files, h->files_len, 1, size) ||
+        h->nodes % IMAGE_UNIT || h->hash % 8 || h->nsec % IMAGE_UNIT || h->nsec3 % IMAGE_UNIT ||
+        h->slots == 0 || !within(h->hash, h->slots, sizeof(struct image_slot), size) ||
+        !within(h->nsec, h->nsec_count, 4, size) ||
+        !within(h->nsec3, h->nsec3_count, sizeof(struct image_nsec3), size) ||
+        !within(h->files, h->files_len, 1, size) || h->nsec3_iterations > NSEC3_ITERATIONS_MAX ||
         h->exist_count >= h->slots ||
         name_read(&origin, h->origin, h->origin_len) != h->origin_len || !h->origin_len ||
         origin.count != h->origin_labels)
@@ -71,6 +73,7 @@ int image_open(int fd, uint64_t offset, uint64_t size, const uint8_t key[16], bo
     }
     im->slots = (const void *)(im->base + im->header->hash);
     im->nsec = (const void *)(im->base + im->header->nsec);
+    im->nsec3 = (const void *)(im->base + im->header->nsec3);
     *image = im;
     return ERR_OK;
 }
@@ -108,4 +111,9 @@ const uint8_t *image_get_origin(const struct image *image, size_t *len)
 uint64_t image_get_version(const struct image *image)
 {
     return image->header->version;
+}
+
+bool image_is_signed(const struct image *image)
+{
+    return image->header->is_signed;
 }

@@ -33,5 +33,7 @@ const struct image_source *image_get_source(const struct image *image);
 const void *image_get_files(const struct image *image, size_t *len);
 /* The zone's name in wire form, lower case. */
 const uint8_t *image_get_origin(const struct image *image, size_t *len);
+/* Has it signatures, so that answers to queries with DO have more than others? */
+bool image_is_signed(const struct image *image);
 /* Random; another for each build. */
 uint64_t image_get_version(const struct image *image);

@@ -1,7 +1,7 @@
 /* The bytes of an image. Only the builder writes them, only this room reads them raw; others use
  * node.h.
  *
- *   header | nodes in canonical order | hash table | NSEC index | files
+ *   header | nodes in canonical order | hash table | NSEC index | NSEC3 index | files
  *
  * A reference is a 32-bit offset from the start of the image in units of 4 bytes, so an image may
  * have 16 GiB; 0 is none. Numbers are in the machine's order (an image never leaves the machine;
@@ -17,15 +17,20 @@
  * An RRset: struct image_rrset, the records, then, when it is signed, a struct image_sigs and the
  * signatures. A record of a type with a layout (server/dns/type.h) has its bytes with each name
  * replaced by a reference, so all have one size; any other is a 16-bit length and the bytes.
- * Everything is padded to 4 bytes. */
+ * Everything is padded to 4 bytes.
+ *
+ * In a zone with NSEC3 a node that can be asked for ends with a reference to the owner of its NSEC3
+ * (HASHED), so only names that do not exist are hashed for an answer. Owners of nothing but NSEC3
+ * are nodes, but do not EXIST. */
 #pragma once
 
 #include <stdint.h>
 
+#include "server/dns/nsec3.h"
 #include "server/image/builder.h"
 
 #define IMAGE_MAGIC "zdimage"
-enum { IMAGE_FORMAT = 2, IMAGE_UNIT = 4 };
+enum { IMAGE_FORMAT = 3, IMAGE_UNIT = 4 };
 #define IMAGE_ORDER UINT32_C(0x01020304)
 
 struct image_header {
@@ -43,12 +48,15 @@ struct image_header {
     uint32_t node_count, exist_count;
     uint64_t hash;  /* offset of struct image_slot[slots] */
     uint64_t nsec;  /* offset of uint32_t[nsec_count]: nodes with NSEC, in order */
+    uint64_t nsec3; /* offset of struct image_nsec3[nsec3_count], by hash */
     uint64_t files; /* offset of the bytes of image_builder_set_files */
-    uint32_t slots, nsec_count;
+    uint32_t slots, nsec_count, nsec3_count;
     uint32_t files_len;
+    uint16_t nsec3_iterations;
+    uint8_t nsec3_salt_len, is_signed;
     uint8_t origin_len, origin_labels;
-    uint8_t origin[255];
-    uint8_t pad[3];
+    uint8_t origin[255], nsec3_salt[255];
+    uint8_t pad[4];
 };
 
 enum {
@@ -56,7 +64,9 @@ enum {
     NODE_CUT = 2,      /* a delegation: NS below the apex */
     NODE_DNAME = 4,    /* owns a DNAME */
     NODE_WILDCARD = 8, /* has a child named "*" */
-    NODE_APEX = 16
+    NODE_APEX = 16,
+    NODE_HASHED = 32, /* its last 4 bytes refer to the NSEC3 that matches or covers it */
+    NODE_MATCHED = 64 /* that one matches */
 };
 
 struct image_node {
@@ -85,6 +95,11 @@ struct image_sigs {
 struct image_slot {
     uint32_t tag;  /* low half of the name's hash */
     uint32_t node; /* 0 free */
+};
+
+struct image_nsec3 {
+    uint8_t hash[NSEC3_HASH_LEN];
+    uint32_t node;
 };
 
 static inline uint32_t image_pad(uint32_t n)

@@ -155,6 +155,33 @@ const struct image_node *node_nsec_before(const struct image *image, const struc
     return node_at(image, image->nsec[low ? low - 1 : count - 1]);
 }
 
+const struct image_node *node_nsec3(const struct image *image, const struct image_node *node)
+{
+    if (!(node->flags & NODE_HASHED))
+        return NULL;
+    return record_name(image, (const uint8_t *)node + node->size - IMAGE_UNIT);
+}
+
+const struct image_node *node_nsec3_before(const struct image *image, const uint8_t *name,
+                                           size_t len)
+{
+    const struct image_header *h = image->header;
+    if (!h->nsec3_count)
+        return NULL;
+    struct nsec3_params params = {h->nsec3_salt, h->nsec3_iterations, h->nsec3_salt_len};
+    uint8_t hash[NSEC3_HASH_LEN];
+    nsec3_hash(&params, name, len, hash);
+    uint32_t low = 0, high = h->nsec3_count;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (memcmp(image->nsec3[mid].hash, hash, sizeof hash) <= 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return node_at(image, image->nsec3[low ? low - 1 : h->nsec3_count - 1].node);
+}
+
 unsigned record_size(const char *layout)
 {
     unsigned size = 0;

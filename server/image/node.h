@@ -16,6 +16,7 @@ struct image {
     const struct image_header *header;
     const struct image_slot *slots;
     const uint32_t *nsec;
+    const struct image_nsec3 *nsec3;
     void *map;
     size_t map_size;
 };
@@ -67,6 +68,14 @@ size_t node_name(const struct image *image, const struct image_node *node,
  * zone if need be; NULL when the zone has no NSEC. The name's labels must be within the zone. */
 const struct image_node *node_nsec_before(const struct image *image, const struct name *name,
                                           unsigned from);
+
+/* The owner of the NSEC3 that matches (NODE_MATCHED) or covers an existing name; NULL when the zone
+ * has no NSEC3 or the name is below a cut. */
+const struct image_node *node_nsec3(const struct image *image, const struct image_node *node);
+/* The owner of the NSEC3 that matches or covers any other name, which is hashed for it; NULL when
+ * the zone has no NSEC3. */
+const struct image_node *node_nsec3_before(const struct image *image, const uint8_t *name,
+                                           size_t len);
 
 /* One record of an RRset as stored. */
 struct image_record {

@@ -98,7 +98,7 @@ static bool rrsets_fit(const struct walk *w, const struct image_node *node)
             return false;
         at += size;
     }
-    return at == end;
+    return end - at == (node->flags & NODE_HASHED ? IMAGE_UNIT : 0);
 }
 
 /* Parents stand before their children, so following parents always ends; names stay short enough.
@@ -126,6 +126,9 @@ static bool flags_fit(const struct walk *w, const struct image_node *node)
     const struct image_rrset *dname = node_rrset(node, TYPE_DNAME);
     if ((node->flags & NODE_CUT && !node_rrset(node, TYPE_NS)) ||
         (node->flags & NODE_DNAME && !dname))
+        return false;
+    const struct image_node *nsec3 = node_nsec3(w->image, node);
+    if (nsec3 && !ref_fits(w, node_ref(w->image, nsec3)))
         return false;
     if (!node->above)
         return true;
@@ -182,6 +185,10 @@ static bool tables_fit(const struct walk *w)
     }
     for (uint32_t i = 0; i < h->nsec_count; i++) {
         if (!ref_fits(w, image->nsec[i]) || !is_below_apex(image, image->nsec[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < h->nsec3_count; i++) {
+        if (!ref_fits(w, image->nsec3[i].node) || !is_below_apex(image, image->nsec3[i].node))
             return false;
     }
     return free_slot;
