@@ -168,6 +168,10 @@ static enum outcome answer_node(struct resolve *r, const struct image_node *node
     const struct image_rrset *set = node_rrset(node, r->qtype);
     if (wildcard)
         resolve_prove_expansion(r);
+    if (set && r->qtype == TYPE_DNAME && !wildcard) {
+        put_dname(r, node, set);
+        return DONE;
+    }
     if (set && r->qtype != TYPE_RRSIG) {
         if (put_answer(r, set, NULL) && type_find(r->qtype)->target)
             r->additional = set;

@@ -78,12 +78,21 @@ def part_by_part(query, ours, theirs):
     return all(any(part not in parts for parts in found) for part in compare.WHOLE)
 
 
+def cut_chain(query, ours, theirs):
+    aliases = {name: {r for r in message.answer if r.type == 5}
+               for name, message in {"ours": ours, **theirs}.items()}
+    mine = aliases.pop("ours")
+    return len(mine) == proof.CHAIN and all(mine <= other or other <= mine for other in aliases.values())
+
+
 # Where ours is other than each of the others: what decides, and whether that is what happened.
 EXCEPTIONS = [
     ("RFC 1034 section 4.3.2: an alias leads back to step 1, so into any zone of this server; the others "
      "stay in the first zone, and say the same when asked for the target", across_zones),
     ("RFC 4035 section 3.1.3.4: NODATA by a wildcard needs the proof for the name and that for the "
      "wildcard; where the wildcard is an empty non-terminal the others give but one", only_ours_proves),
+    ("no RFC says how many aliases are followed: a DNAME that leads below itself never ends, and each "
+     "server stops at another one", cut_chain),
     ("each part is the same as one of the others', but not all parts as the same one's", part_by_part),
 ]
 

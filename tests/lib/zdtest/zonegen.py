@@ -10,7 +10,6 @@ KINDS = [("data", 45), ("cname", 14), ("dname", 7), ("cut", 12), ("signed cut", 
 # How a zone is signed: the arguments of ldns-signzone, None for not at all.
 SIGNING = {"plain": None, "nsec": [], "nsec3": ["-n", "-t", "0"],
            "optout": ["-n", "-p", "-t", "3", "-s", "5ca1ab1e"]}
-SVCB_PORT = "port=443"
 
 
 def below(name, other):
@@ -111,7 +110,7 @@ class Zone:
         """(name, type) of an interesting name, without end."""
         rng = self.rng
         names = [(), ("ns",), *self.kinds]
-        names += list({n[i:] for n in names for i in range(1, len(n))})
+        names += sorted({n[i:] for n in names for i in range(1, len(n))})
         types = ["A", "AAAA", "NS", "DS", "MX", "TXT", "CNAME", "DNAME", "SOA", "SRV", "DNSKEY",
                  "NSEC", "NSEC3", "NSEC3PARAM", "RRSIG", "TYPE65280"]
         weights = [12, 4, 6, 8, 5, 5, 5, 3, 3, 3, 1, 2, 1, 1, 1, 1]
