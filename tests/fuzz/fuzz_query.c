@@ -1,11 +1,16 @@
-/* Any bytes as a query, over UDP and TCP, against a zone with every kind of name. */
+/* Any bytes as a query, over UDP and TCP, against a zone with every kind of name. The fuzzer is
+ * helped by a mutator that knows what queries are made of. */
 #include <netinet/in.h>
 
 #include "server/answer/answer.h"
 #include "server/dns/wire.h"
+#include "tests/fuzz/grammar.h"
 #include "tests/unit/zone_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+/* libFuzzer's own; not there when the corpus is only replayed. */
+__attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 
 static const char zone_text[] =
     "z. 3600 IN SOA ns.z. host.z. 7 3600 600 86400 300\n"
@@ -25,13 +30,37 @@ static const char zone_text[] =
     "t.z. 1 IN TXT \"text\"\n"
     "v.z. 1 IN SRV 1 2 3 ns.z.\n";
 
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+    uint8_t query[GRAMMAR_MAX];
+    struct grammar g = {.state = seed};
+    unsigned way = grammar_pick(&g, 4);
+    if (way == 0 && LLVMFuzzerMutate)
+        return LLVMFuzzerMutate(data, size, max);
+    if (way == 1 && size)
+        return grammar_damage(&g, data, size);
+    size_t len = grammar_query(grammar_random(&g), query);
+    len = len < max ? len : max;
+    memcpy(data, query, len);
+    return len;
+}
+
+static struct answer_setting make_setting(void)
+{
+    struct answer_setting s = {.version = {3, "1.0"}, .identity = {2, "me"}, .nsid = {2, "me"}};
+    cookie_secrets_read(&s.cookies, "00112233445566778899aabbccddeeff\n", 33);
+    return s;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct zone_table *zones;
+    static struct answer_setting setting;
     static struct answer_scratch scratch;
     static uint8_t out[DNS_MESSAGE_MAX];
     struct hash_key key = hash_key_from(zone_text_key);
     if (!zones) {
+        setting = make_setting();
         struct msg_zone m = {
             .name_len = 3, .name = "\1z", .flags = ZONE_HAS_IMAGE | ZONE_IS_SECONDARY};
         m.transfer_count = m.notify_count = 1;
@@ -41,7 +70,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct sockaddr_in source = {.sin_family = AF_INET};
     for (int tcp = 0; tcp < 2; tcp++) {
-        struct answer_facts facts = {.source = (struct sockaddr *)&source, .tcp = tcp};
+        struct answer_facts facts = {.source = (struct sockaddr *)&source,
+                                     .tcp = tcp,
+                                     .keepalive = 100,
+                                     .now = 1000000000,
+                                     .setting = size % 4 ? &setting : NULL};
         struct answer a;
         size_t cap = tcp ? sizeof out : ANSWER_UDP_SIZE;
         answer_query(&a, &scratch, zones, &key, data, size, &facts, out, cap);
