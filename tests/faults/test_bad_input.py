@@ -211,6 +211,7 @@ def every_port_in_use():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other, \
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         other.bind(("127.0.0.1", port))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of before
         listener.bind(("127.0.0.1", port))
         listener.listen()
         server = Zonedeckd([good(folder)], port=port, listen=[f"127.0.0.1@{port}"])
