@@ -21,6 +21,10 @@ static const char default_state[] = "/var/lib/zonedeck";
 static const char default_version[] = "zonedeck " ZONEDECK_VERSION;
 static const char default_socket[] = "/run/zonedeck/endpoint.sock";
 
+static const struct config_tcp default_tcp = {
+    .connections = 1024, .per_client = 256, .idle = 10, .query = 5, .send = 30};
+static const struct config_rate default_rate = {.slip = 2, .bits4 = 24, .bits6 = 56};
+
 /* A configuration and the memory all of it lives in. */
 struct owner {
     struct config config;
@@ -60,22 +64,10 @@ static char *folder_of(struct arena *arena, const char *path)
     return folder;
 }
 
-static void set_tcp_defaults(struct config_tcp *tcp)
-{
-    static const struct config_tcp defaults = {
-        .connections = 1024, .per_client = 256, .idle = 10, .query = 5, .send = 30};
-    tcp->connections = tcp->connections ? tcp->connections : defaults.connections;
-    tcp->per_client = tcp->per_client ? tcp->per_client : defaults.per_client;
-    tcp->idle = tcp->idle ? tcp->idle : defaults.idle;
-    tcp->query = tcp->query ? tcp->query : defaults.query;
-    tcp->send = tcp->send ? tcp->send : defaults.send;
-}
-
 static void set_defaults(struct config *config, struct arena *arena)
 {
     if (config->threads == 0)
         config->threads = processors();
-    set_tcp_defaults(&config->tcp);
     if (!config->state)
         config->state = arena_copy(arena, default_state, sizeof default_state - 1);
     if (!config->token_file && config->state)
@@ -114,6 +106,8 @@ static void fill(struct owner *owner, const char *path, const char *text, size_t
                  struct report *report)
 {
     struct arena tree = {0};
+    owner->config.tcp = default_tcp;
+    owner->config.rate = default_rate;
     struct schema_reader r = {.report = report, .arena = &owner->arena, .config = &owner->config};
     r.folder = folder_of(&owner->arena, path);
     struct tree_node *root = r.folder ? tree_parse(text, len, &tree, report) : NULL;

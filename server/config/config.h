@@ -77,6 +77,13 @@ struct config_tcp {
     unsigned idle, query, send;       /* without a query; for a whole query; without reading */
 };
 
+/* Of each thread; answers a second, 0 without limit. */
+struct config_rate {
+    unsigned answers, nxdomain, errors;
+    unsigned slip, bits4, bits6;
+    struct config_acls exempt;
+};
+
 struct config {
     struct config_listen *listen;
     size_t listen_count;
@@ -85,6 +92,7 @@ struct config {
     char *user;       /* NULL when not given */
     bool drills;      /* server.drills: built-in faults may be triggered */
     struct config_tcp tcp;
+    struct config_rate rate;
     /* What the server tells of itself, at most CONFIG_TOLD_MAX bytes; "" nothing. */
     char *version, *identity, *nsid;
     char *cookie_secret_file; /* absolute; default STATE/cookie.secret */

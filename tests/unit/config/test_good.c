@@ -341,13 +341,44 @@ static void test_tcp(void **state)
     config_free(c);
 }
 
+static void test_rate(void **state)
+{
+    (void)state;
+    struct config *c = parse("c", "server: {listen: 192.0.2.1}\n"
+                                  "rate-limit: {answers: 50}\n");
+    assert_int_equal(c->rate.answers, 50);
+    assert_int_equal(c->rate.nxdomain, 0);
+    assert_int_equal(c->rate.errors, 0);
+    assert_int_equal(c->rate.slip, 2);
+    assert_int_equal(c->rate.bits4, 24);
+    assert_int_equal(c->rate.bits6, 56);
+    assert_int_equal(c->rate.exempt.count, 0);
+    config_free(c);
+    c = parse("c", "server: {listen: 192.0.2.1}\n"
+                   "rate-limit:\n"
+                   "  nxdomain: 3\n"
+                   "  errors: 4\n"
+                   "  slip: 0\n"
+                   "  ipv4-prefix: 32\n"
+                   "  ipv6-prefix: 48\n"
+                   "  exempt: [192.0.2.0/24, \"2001:db8::/32\"]\n");
+    assert_int_equal(c->rate.answers, 0);
+    assert_int_equal(c->rate.nxdomain, 3);
+    assert_int_equal(c->rate.errors, 4);
+    assert_int_equal(c->rate.slip, 0);
+    assert_int_equal(c->rate.bits4, 32);
+    assert_int_equal(c->rate.bits6, 48);
+    assert_int_equal(c->rate.exempt.count, 2);
+    config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),          cmocka_unit_test(test_least),
-        cmocka_unit_test(test_what_is_told), cmocka_unit_test(test_full),
-        cmocka_unit_test(test_paths),        cmocka_unit_test(test_directory),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_tcp),       cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_least),     cmocka_unit_test(test_what_is_told),
+        cmocka_unit_test(test_full),      cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_directory), cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
