@@ -30,6 +30,10 @@
       "queries answered by the successor of a dead process")                                       \
     X(COUNTER_QUARANTINED, "quarantined", "quarantined", "",                                       \
       "queries not answered as their like killed a process")                                       \
+    X(COUNTER_RATE_DROPPED, "rate_dropped", "rate_limited", "result=\"dropped\"",                  \
+      "answers over the rate limit")                                                               \
+    X(COUNTER_RATE_SLIPPED, "rate_slipped", "rate_limited", "result=\"slipped\"",                  \
+      "answers over the rate limit")                                                               \
     X(COUNTER_SEND_ERRORS, "send_errors", "send_errors", "", "answers the system refused to send") \
     X(COUNTER_RECEIVE_BYTES, "receive_bytes", "receive_bytes", "", "bytes of queries received")    \
     X(COUNTER_SEND_BYTES, "send_bytes", "send_bytes", "", "bytes of answers sent")                 \

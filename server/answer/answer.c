@@ -207,3 +207,13 @@ void answer_query(struct answer *a, struct answer_scratch *scratch, const struct
     if (a->kind != ANSWER_TRANSFER)
         finish(a, &reply, facts, authoritative);
 }
+
+void answer_empty(struct answer *a, struct answer_scratch *scratch,
+                  const struct answer_facts *facts, uint8_t *out, size_t cap)
+{
+    struct reply reply;
+    bool authoritative = wire_get16(out + 2) & FLAG_AA;
+    begin(a, &reply, scratch, facts, out, cap);
+    a->truncated = true;
+    finish(a, &reply, facts, authoritative);
+}

@@ -81,3 +81,6 @@ struct answer_scratch {
 void answer_query(struct answer *answer, struct answer_scratch *scratch,
                   const struct zone_table *zones, const struct hash_key *key, const uint8_t *query,
                   size_t len, const struct answer_facts *facts, uint8_t *out, size_t cap);
+/* Makes the answer just given an empty, truncated one, so that the client comes by TCP. */
+void answer_empty(struct answer *answer, struct answer_scratch *scratch,
+                  const struct answer_facts *facts, uint8_t *out, size_t cap);

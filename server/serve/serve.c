@@ -15,6 +15,7 @@
 #include "server/dns/name_text.h"
 #include "server/serve/peer.h"
 #include "server/serve/setting.h"
+#include "server/serve/rrl.h"
 #include "server/serve/takeover.h"
 #include "server/serve/tcp.h"
 #include "server/serve/zonefeed.h"
@@ -28,6 +29,7 @@ struct serve {
     unsigned slot;
     struct worker_shared shared;
     struct tcp_limits tcp;
+    struct rrl_limits rrl;
     struct worker *workers;
     unsigned worker_count;
     struct zonefeed feed;
@@ -325,9 +327,27 @@ static struct tcp_limits tcp_limits_of(const struct config *config, unsigned wor
                                .send = config->tcp.send * CLK_SECOND};
 }
 
+static struct rrl_limits rrl_limits_of(const struct config_rate *rate)
+{
+    struct rrl_limits limits = {.rate = {[RRL_ANSWERS] = rate->answers,
+                                         [RRL_NXDOMAIN] = rate->nxdomain,
+                                         [RRL_ERRORS] = rate->errors},
+                                .slip = rate->slip,
+                                .bits4 = rate->bits4,
+                                .bits6 = rate->bits6};
+    for (size_t i = 0; i < rate->exempt.count && limits.exempt_count < MSG_ACL_MAX; i++) {
+        const struct config_acl *from = &rate->exempt.items[i];
+        struct msg_acl *to = &limits.exempt[limits.exempt_count++];
+        *to = (struct msg_acl){.family = (uint16_t)from->family, .prefix = (uint16_t)from->prefix};
+        memcpy(to->address, from->address, sizeof to->address);
+    }
+    return limits;
+}
+
 static int prepare(struct serve *s, struct serve_start *start)
 {
     s->tcp = tcp_limits_of(s->start->config, start->workers);
+    s->rrl = rrl_limits_of(&s->start->config->rate);
     s->shared = (struct worker_shared){.stats = s->stats,
                                        .slot = s->slot,
                                        .rings = rings_map(start->ring),
@@ -335,7 +355,8 @@ static int prepare(struct serve *s, struct serve_start *start)
                                        .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                        .tell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                        .drills = s->start->config->drills,
-                                       .tcp = &s->tcp};
+                                       .tcp = &s->tcp,
+                                       .rrl = &s->rrl};
     setting_read(&s->shared.setting, s->start->config, s->stats);
     s->worker_count = start->workers;
     s->workers = calloc(start->workers, sizeof *s->workers);

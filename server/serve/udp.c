@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "backend/base/clk.h"
+#include "server/dns/wire.h"
 #include "server/serve/drill.h"
 #include "server/serve/limit.h"
+#include "server/serve/rrl.h"
 
 enum { UDP_EMPTY_BATCHES = 4096 }; /* more than a socket's buffer holds */
 
@@ -54,6 +56,36 @@ static void put_answer(struct udp_batch *b, struct ring *ring, unsigned out, uns
         put_control(h, &ring->head[slot].msg_hdr, b->control[out]);
 }
 
+/* What counts as the same answer: the name when it is there, all that one zone denies, all errors.
+ * A referral counts by the name just below the zone, which is most often the child. */
+static enum rrl_kind classify(const struct worker *w, const struct answer *a, uint64_t *what)
+{
+    bool denied = a->rcode == RCODE_NXDOMAIN || a->nodata;
+    *what = 0;
+    if (!a->zone || (a->rcode != RCODE_NOERROR && !denied))
+        return RRL_ERRORS;
+    unsigned below = a->query.qname.count - a->zone->labels;
+    *what = denied ? a->zone->hash : w->scratch.hash[a->referral && below ? below - 1 : 0];
+    return a->rcode == RCODE_NXDOMAIN ? RRL_NXDOMAIN : RRL_ANSWERS;
+}
+
+/* True: nothing may be sent. Else the answer may have become an empty one. */
+static bool is_limited(struct worker *w, const struct sockaddr_storage *source, struct answer *a,
+                       const struct answer_facts *facts, unsigned char *out)
+{
+    uint64_t what;
+    if (a->kind == ANSWER_NOTIFIED || a->cookie != COOKIE_BAD)
+        return false;
+    enum rrl_kind kind = classify(w, a, &what);
+    enum rrl_verdict verdict = rrl_judge(w->rrl, source, kind, what, w->udp->now);
+    if (verdict == RRL_SEND)
+        return false;
+    stats_add(w->stats, verdict == RRL_SLIP ? COUNTER_RATE_SLIPPED : COUNTER_RATE_DROPPED, 1);
+    if (verdict == RRL_SLIP)
+        answer_empty(a, &w->scratch, facts, out, ANSWER_UDP_SIZE);
+    return verdict == RRL_DROP;
+}
+
 /* Answers one slot into place `out`; returns the length, 0 for no answer. */
 static size_t answer_slot(struct worker *w, struct ring *ring, unsigned slot, unsigned len,
                           const struct zone_table *zones, unsigned char *out)
@@ -82,7 +114,9 @@ static size_t answer_slot(struct worker *w, struct ring *ring, unsigned slot, un
                  ANSWER_UDP_SIZE);
     worker_count(w->stats, &answer);
     worker_follow_up(w, &answer, source);
-    return answer.kind == ANSWER_NONE ? 0 : answer.len;
+    if (answer.kind == ANSWER_NONE || (w->rrl && is_limited(w, source, &answer, &facts, out)))
+        return 0;
+    return answer.len;
 }
 
 static void send_all(struct worker *w, int fd, unsigned count)
@@ -117,6 +151,8 @@ bool udp_serve(struct worker *w, unsigned i, const struct zone_table *zones)
         return false;
     }
     b->used = (unsigned)n;
+    if (w->rrl)
+        b->now = clk_mono_ns();
     unsigned out = 0;
     for (int slot = 0; slot < n; slot++) {
         size_t len =

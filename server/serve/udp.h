@@ -10,6 +10,7 @@ struct udp_batch {
     unsigned char control[RING_SLOTS][RING_CONTROL];
     unsigned char answer[RING_SLOTS][ANSWER_UDP_SIZE + 48];
     unsigned used; /* slots the last batch filled */
+    int64_t now;   /* of the batch; monotonic ns; only set when rates are limited */
 };
 
 /* Points the ring's heads at this process's view of its slots. */

@@ -13,6 +13,7 @@
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
+#include "server/serve/rrl.h"
 #include "server/serve/tcp.h"
 #include "server/serve/udp.h"
 
@@ -59,7 +60,9 @@ int worker_init(struct worker *w, struct worker_shared *shared, unsigned index,
     }
     w->tcp = tcp_pool_new(shared->tcp);
     w->udp = map_zero(sizeof *w->udp);
-    if (!w->tcp || !w->udp)
+    if (rrl_is_on(shared->rrl))
+        w->rrl = rrl_new(shared->rrl, &shared->key);
+    if (!w->tcp || !w->udp || (rrl_is_on(shared->rrl) && !w->rrl))
         return ERR_MEMORY;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     /* Edge-triggered and never read: each write wakes every worker once. */

@@ -37,6 +37,8 @@ struct notes {
 
 struct tcp_pool;
 struct tcp_limits;
+struct rrl;
+struct rrl_limits;
 
 /* What all workers of a process share. */
 struct worker_shared {
@@ -50,6 +52,7 @@ struct worker_shared {
     int tell;          /* eventfd: a worker has notes */
     bool drills;
     const struct tcp_limits *tcp;
+    const struct rrl_limits *rrl;
     struct answer_setting setting;
 };
 
@@ -67,6 +70,7 @@ struct worker {
     bool accepting;
     struct answer_scratch scratch;
     struct tcp_pool *tcp;
+    struct rrl *rrl; /* NULL: nothing is limited */
     struct udp_batch *udp;
     struct notes notes;
     _Atomic int received; /* 1 from before RUN is said until the worker has seen DRAIN: it may
