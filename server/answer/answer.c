@@ -40,6 +40,15 @@ static void finish(struct answer *a, struct reply *reply, const struct answer_fa
     a->len = reply_finish(reply, a->query.id, flags, a->query.has_question);
 }
 
+/* RFC 6891 section 6.1.1: an OPT for an OPT, also before a stream. */
+static void begin_transfer(struct answer *a, const struct answer_facts *facts, uint8_t *out)
+{
+    struct reply opt = {.bytes = out, .limit = EDNS_OPT_MAX};
+    if (a->query.edns)
+        edns_write(a, &opt, facts);
+    a->len = opt.at;
+}
+
 static bool fail(struct answer *a, unsigned rcode, unsigned extended)
 {
     a->rcode = rcode;
@@ -204,7 +213,9 @@ void answer_query(struct answer *a, struct answer_scratch *scratch, const struct
         a->rcode = RCODE_BADCOOKIE;
     else if (verdict == QUERY_GOOD)
         authoritative = dispatch(a, &reply, scratch, zones, key, facts);
-    if (a->kind != ANSWER_TRANSFER)
+    if (a->kind == ANSWER_TRANSFER)
+        begin_transfer(a, facts, out);
+    else
         finish(a, &reply, facts, authoritative);
 }
 

@@ -53,7 +53,8 @@ struct answer_facts {
 enum answer_kind {
     ANSWER_NONE, /* send nothing */
     ANSWER_REPLY,
-    ANSWER_TRANSFER, /* nothing was written: stream the zone (transfer.h); only over TCP */
+    ANSWER_TRANSFER, /* stream the zone (transfer.h); only over TCP. Written was the OPT alone that
+                      * its first message ends with, if any */
     ANSWER_NOTIFIED  /* a reply, and the keeper must be told that the zone may have changed */
 };
 

@@ -54,7 +54,9 @@ static void put_expire(const struct answer *a, struct reply *reply,
 {
     const struct zone *zone = a->zone;
     bool is_apex = zone && a->query.has_question && a->query.qname.len == zone->name_len;
-    if (!a->query.options.expire || !is_apex || a->query.qtype != TYPE_SOA || !zone->image ||
+    bool is_version =
+        a->query.qtype == TYPE_SOA || a->query.qtype == TYPE_AXFR || a->query.qtype == TYPE_IXFR;
+    if (!a->query.options.expire || !is_apex || !is_version || !zone->image ||
         a->query.opcode != OPCODE_QUERY || a->rcode != RCODE_NOERROR)
         return;
     uint32_t seconds = image_get_summary(zone->image)->expire;

@@ -1,7 +1,7 @@
 /* The OPT record of an answer (RFC 6891) and the options in it.
  *
  *   COOKIE     to whom sends one (RFC 7873, 9018); its room is kept before the answer is written
- *   EXPIRE     to who asks with a SOA question (RFC 7314); room is kept
+ *   EXPIRE     to who asks with a question for SOA, AXFR or IXFR (RFC 7314); room is kept
  *   keepalive  over TCP, to who asks (RFC 7828); room is kept
  *   NSID       to who asks, when the operator has named the server (RFC 5001) and it fits
  *   EDE        why it failed (RFC 8914), to everyone with EDNS, when it fits
@@ -11,6 +11,9 @@
 #pragma once
 
 #include "server/answer/answer.h"
+
+/* The longest OPT: all options, and an NSID of the greatest length. */
+enum { EDNS_OPT_MAX = REPLY_EDNS + 6 * EDNS_OPTION_HEAD + COOKIE_LEN + 4 + 2 + 2 + 255 };
 
 /* Reasons of RFC 8914 section 4 that this server gives. 0 would be "other"; here it is none. */
 enum {

@@ -2,7 +2,8 @@
 
 #include "server/dns/wire.h"
 
-void transfer_begin(struct transfer *t, const struct image *image, const struct query *query)
+void transfer_begin(struct transfer *t, const struct image *image, const struct query *query,
+                    const uint8_t *opt, size_t opt_len)
 {
     *t = (struct transfer){.image = image,
                            .node = node_next(image, NULL),
@@ -10,6 +11,9 @@ void transfer_begin(struct transfer *t, const struct image *image, const struct 
                            .flags = FLAG_QR | FLAG_AA | (query->flags & FLAG_RD)};
     t->question_len = (uint16_t)(query->question_end - DNS_HEADER);
     memcpy(t->question, query->bytes + DNS_HEADER, t->question_len);
+    t->opt_len = (uint16_t)(opt_len <= sizeof t->opt ? opt_len : 0);
+    if (t->opt_len)
+        memcpy(t->opt, opt, t->opt_len);
 }
 
 /* RRset number `t->rrset` of the node; NULL behind the last. */
@@ -48,18 +52,29 @@ static bool put_node(struct transfer *t, struct reply *reply)
     return true;
 }
 
+/* The OPT is the last record of the first message, whose limit was set so that it fits. */
+static void put_opt(const struct transfer *t, struct reply *reply)
+{
+    if (!t->opt_len)
+        return;
+    memcpy(reply->bytes + reply->at, t->opt, t->opt_len);
+    reply->at += t->opt_len;
+    reply->count[SECTION_ADDITIONAL]++;
+}
+
 size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out, size_t cap)
 {
     if (t->ended)
         return 0;
     struct reply reply;
+    bool question = !t->begun, full = false;
+    cap -= question ? t->opt_len : 0;
     reply_begin(&reply, out, cap < TRANSFER_MESSAGE ? cap : TRANSFER_MESSAGE, names);
-    if (!t->begun) {
+    if (question) {
         memcpy(out + DNS_HEADER, t->question, t->question_len);
         reply.at += t->question_len;
     }
-    bool question = !t->begun, full = false;
-    if (!t->begun)
+    if (question)
         t->begun = put_soa(t, &reply);
     while (t->node && !full) {
         full = !put_node(t, &reply);
@@ -77,6 +92,8 @@ size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out
     if (!t->node && !full)
         t->ended = put_soa(t, &reply);
     t->records += reply.count[SECTION_ANSWER];
+    if (question)
+        put_opt(t, &reply);
     size_t len = reply_finish(&reply, t->id, t->flags, question);
     t->bytes += len;
     t->messages++;

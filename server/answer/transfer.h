@@ -5,6 +5,7 @@
 #pragma once
 
 #include "server/answer/answer.h"
+#include "server/answer/edns.h"
 
 enum { TRANSFER_MESSAGE = 16 * 1024 + 512 }; /* offsets above 16 KiB cannot be pointed at */
 
@@ -16,10 +17,14 @@ struct transfer {
     uint16_t id, flags;
     uint8_t question[NAME_MAX_LEN + 4];
     uint16_t question_len;
+    uint8_t opt[EDNS_OPT_MAX]; /* of the first message */
+    uint16_t opt_len;
     uint64_t records, bytes, messages;
 };
 
-void transfer_begin(struct transfer *t, const struct image *image, const struct query *query);
+/* `opt` is what answer_query wrote, `opt_len` bytes, maybe none. */
+void transfer_begin(struct transfer *t, const struct image *image, const struct query *query,
+                    const uint8_t *opt, size_t opt_len);
 /* Writes the next message into `out` (`cap` at least 65535 bytes); returns its length, 0 when the
  * zone has been sent or cannot be (failed). */
 size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out, size_t cap);

@@ -143,12 +143,13 @@ static unsigned take_row(struct tcp_pool *pool)
     return i;
 }
 
-static void begin_transfer(struct worker *w, struct connection *c, const struct answer *answer)
+static void begin_transfer(struct worker *w, struct connection *c, const struct answer *answer,
+                           const unsigned char *opt)
 {
     struct zone *zone = (struct zone *)(uintptr_t)answer->zone;
     zone_pin(zone);
     c->pinned = zone;
-    transfer_begin(&c->transfer, zone->image, &answer->query);
+    transfer_begin(&c->transfer, zone->image, &answer->query, opt, answer->len);
     struct stats *stats = w->shared->stats;
     c->row_bit = take_row(w->tcp);
     c->row = &stats->transfers_out[w->shared->slot][w->index][c->row_bit];
@@ -300,7 +301,7 @@ static void answer_message(struct worker *w, unsigned i, const unsigned char *qu
     worker_count(w->stats, &answer);
     worker_follow_up(w, &answer, &c->source);
     if (answer.kind == ANSWER_TRANSFER) {
-        begin_transfer(w, c, &answer);
+        begin_transfer(w, c, &answer, out + LENGTH);
     } else if (answer.kind == ANSWER_NONE) {
         c->bad = true; /* not a query: this stream is not DNS */
     } else {

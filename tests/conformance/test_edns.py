@@ -249,6 +249,21 @@ def expire():
 
 
 @case
+def a_transfer_has_an_opt():
+    """RFC 6891 6.1.1: in its first message, with what was asked for; none without one."""
+    ours = servers["ours"]
+    asked = [(EXPIRE, b""), (COOKIE, CLIENT), (NSID, b""), (KEEPALIVE, b"")]
+    message = tcp(with_options(*asked, name="example.org.", rtype="AXFR"))
+    check_equal(option(message, EXPIRE), struct.pack(">I", 604800))
+    check_equal(len(option(message, COOKIE)), 24)
+    check_equal(option(message, NSID), b"ns1-test")
+    check_equal((message.answer[0].type, message.answer[-1].type), (6, 6))
+    check_equal(tcp(with_options(name="example.org.", rtype="AXFR")).edns.options, [])
+    check_equal(tcp(dns.query("example.org.", "AXFR")).edns, None)
+    check_equal(len(ours.axfr("example.org.")), len(message.answer))
+
+
+@case
 def keepalive():
     """RFC 7828: told over TCP to who asks; over UDP the option is passed over."""
     check_equal(option(udp(with_options((KEEPALIVE, b""))), KEEPALIVE), None)

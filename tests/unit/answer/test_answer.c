@@ -282,7 +282,7 @@ static void test_transfer(void **state)
     ask(f, &a, out, q, len, true);
     assert_int_equal(a.kind, ANSWER_TRANSFER);
     struct transfer t;
-    transfer_begin(&t, f->zone->image, &a.query);
+    transfer_begin(&t, f->zone->image, &a.query, out, a.len);
     size_t records = 0, n;
     while ((n = transfer_next(&t, &f->scratch.names, out, sizeof out))) {
         ldns_pkt *pkt = NULL;
