@@ -9,6 +9,7 @@
 
 #include "backend/base/err.h"
 #include "server/dns/name_text.h"
+#include "server/keeper/rdatacheck.h"
 #include "server/keeper/zonetext.h"
 
 static int __attribute__((format(printf, 3, 4)))
@@ -212,6 +213,18 @@ static int read_field(struct zonerdata *r, const struct lines *l, size_t word, l
     }
 }
 
+/* What libldns takes and cuts off or wraps round: half a byte, a port above 65535. */
+static int slipped(struct zonerdata *r, size_t word, ldns_rdf_type kind, const char *text)
+{
+    const char *port = strstr(text, "port=");
+    if (kind == LDNS_RDF_TYPE_HEX && strlen(text) % 2)
+        return fail(r, word, "an odd number of hexadecimal digits");
+    if (kind == LDNS_RDF_TYPE_SVCPARAMS && port && (port == text || port[-1] == ' ') &&
+        strtoul(port + (port[5] == '"' ? 6 : 5), NULL, 10) > 65535)
+        return fail(r, word, "a port is at most 65535");
+    return ERR_OK;
+}
+
 /* Reads words [word, to) as one field. */
 static int read_joined(struct zonerdata *r, const struct lines *l, size_t word, size_t to,
                        ldns_rdf_type kind)
@@ -220,7 +233,9 @@ static int read_joined(struct zonerdata *r, const struct lines *l, size_t word, 
     char *text = join(l, word, to, dense ? "" : " ");
     if (!text)
         return ERR_MEMORY;
-    int err = read_ldns(r, word, kind, text);
+    int err = slipped(r, word, kind, text);
+    if (!err)
+        err = read_ldns(r, word, kind, text);
     free(text);
     return err;
 }
@@ -252,8 +267,12 @@ static int read_fields(struct zonerdata *r, const struct lines *l, size_t first,
 
 int zonerdata_read(struct zonerdata *r, const struct lines *l, size_t first, uint16_t type)
 {
+    bool generic =
+        first < l->count && !l->words[first].quoted && !strcmp(lines_word(l, first), "\\#");
     r->len = 0;
-    if (first < l->count && !l->words[first].quoted && !strcmp(lines_word(l, first), "\\#"))
-        return read_generic(r, l, first);
-    return read_fields(r, l, first, ldns_rr_descript(type));
+    int err =
+        generic ? read_generic(r, l, first) : read_fields(r, l, first, ldns_rr_descript(type));
+    if (!err && !rdatacheck(type, r->data, r->len))
+        return fail(r, first < l->count ? first : l->count - 1, "the data do not fit the type");
+    return err;
 }
