@@ -1,10 +1,14 @@
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
 #include "server/image/draft.h"
 
-enum { FINDINGS_MAX = 100 };
+enum {
+    FINDINGS_MAX = 100,
+    RRSET_MOST = 65535 - 12 - 5 /* header, and the shortest question */
+};
 
 void draft_name_text(const struct image_builder *b, uint32_t id, char out[1024])
 {
@@ -26,21 +30,22 @@ void draft_name_text(const struct image_builder *b, uint32_t id, char out[1024])
     out[n] = '\0';
 }
 
-struct findings {
-    struct image_builder *b;
-    struct buf *out;
-    unsigned count;
-    bool error;
-};
-
-static void find(struct findings *f, bool error, uint32_t name, const char *what)
+void draft_find(struct draft_findings *f, bool error, const struct draft_record *at, uint32_t name,
+                const char *format, ...)
 {
-    char text[1024];
+    char text[1024], what[512];
+    va_list ap;
     f->error |= error;
     if (f->count++ >= FINDINGS_MAX)
         return;
+    va_start(ap, format);
+    vsnprintf(what, sizeof what, format, ap);
+    va_end(ap);
     draft_name_text(f->b, name, text);
-    buf_printf(f->out, "%s: %s %s\n", error ? "error" : "warning", text, what);
+    buf_puts(f->out, error ? "error" : "warning");
+    if (at && at->place)
+        buf_printf(f->out, " %u", at->place);
+    buf_printf(f->out, ": %s %s\n", text, what);
 }
 
 static const struct draft_record *find_record(const struct image_builder *b,
@@ -57,15 +62,15 @@ static const struct draft_record *find_record(const struct image_builder *b,
     return first;
 }
 
-static void check_apex(struct findings *f, struct image_summary *summary)
+static void check_apex(struct draft_findings *f, struct image_summary *summary)
 {
     struct image_builder *b = f->b;
     const struct draft_name *apex = &b->names[b->apex];
     uint32_t count;
     const struct draft_record *soa = find_record(b, apex, TYPE_SOA, &count);
     if (count != 1) {
-        find(f, true, b->apex,
-             count ? "has several SOA records; one is needed" : "has no SOA record");
+        draft_find(f, true, soa ? soa + 1 : NULL, b->apex,
+                   count ? "has several SOA records; one is needed" : "has no SOA record");
         return;
     }
     const uint8_t *p = b->data + soa->data + 8;
@@ -75,9 +80,10 @@ static void check_apex(struct findings *f, struct image_summary *summary)
     summary->expire = wire_get32(p + 12);
     summary->minimum = wire_get32(p + 16);
     if (!find_record(b, apex, TYPE_NS, &count))
-        find(f, true, b->apex, "has no NS record");
-    if (find_record(b, apex, TYPE_CNAME, &count))
-        find(f, true, b->apex, "is the zone's own name and has a CNAME record");
+        draft_find(f, true, soa, b->apex, "has no NS record");
+    const struct draft_record *cname = find_record(b, apex, TYPE_CNAME, &count);
+    if (cname)
+        draft_find(f, true, cname, b->apex, "is the zone's own name and has a CNAME record");
 }
 
 /* RFC 1034 section 3.6.2, RFC 2181 section 10.1, RFC 4034: what may stand beside a CNAME. */
@@ -86,7 +92,7 @@ static bool may_join_cname(uint16_t type)
     return type == TYPE_CNAME || type == TYPE_RRSIG || type == TYPE_NSEC;
 }
 
-static void check_ttls(struct findings *f, uint32_t id, const struct draft_name *n)
+static void check_ttls(struct draft_findings *f, uint32_t id, const struct draft_name *n)
 {
     struct draft_record *r = f->b->records + n->first;
     bool told = false;
@@ -94,33 +100,73 @@ static void check_ttls(struct findings *f, uint32_t id, const struct draft_name 
         if (r[i].type != r[i - 1].type || r[i].ttl == r[i - 1].ttl || r[i].type == TYPE_RRSIG)
             continue;
         if (!told)
-            find(f, false, id,
-                 "has records of one type with different TTLs; the first one's is used");
+            draft_find(f, false, &r[i], id,
+                       "has records of one type with different TTLs; the first one's is used");
         told = true;
         r[i].ttl = r[i - 1].ttl; /* RFC 2181 section 5.2 */
     }
 }
 
-static void check_name(struct findings *f, uint32_t id)
+/* At least so many bytes a record takes in an answer: its names compressed as far as can be. */
+static uint32_t least_size(const struct image_builder *b, const struct draft_record *r)
+{
+    const char *layout = type_find(r->type)->layout;
+    const uint8_t *at = b->data + r->data;
+    uint32_t size = 12;
+    if (!layout)
+        return size + r->len;
+    for (; *layout; layout++) {
+        if (*layout == 'n' || *layout == 'N') {
+            uint32_t id;
+            memcpy(&id, at, 4);
+            size += b->names[id].len + 3u;
+            at += 4;
+        } else {
+            unsigned n = *layout == 'x' ? 16 : (unsigned)(*layout - '0');
+            size += n;
+            at += n;
+        }
+    }
+    return size;
+}
+
+/* An RRset that fits into no message can never be answered (RFC 1035 section 4.2.2). */
+static void check_sizes(struct draft_findings *f, uint32_t id, const struct draft_name *n)
+{
+    const struct draft_record *r = f->b->records + n->first;
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (i && r[i].type != r[i - 1].type)
+            size = 0;
+        uint32_t one = least_size(f->b, &r[i]);
+        bool fitted = size <= RRSET_MOST;
+        size += one;
+        if (size > RRSET_MOST && fitted && r[i].type != TYPE_RRSIG)
+            draft_find(f, true, &r[i], id, "has an RRset too large for any answer (65535 bytes)");
+    }
+}
+
+static void check_name(struct draft_findings *f, uint32_t id)
 {
     struct image_builder *b = f->b;
     const struct draft_name *n = &b->names[id];
     uint32_t cnames, dnames, soas;
-    find_record(b, n, TYPE_CNAME, &cnames);
-    find_record(b, n, TYPE_DNAME, &dnames);
-    find_record(b, n, TYPE_SOA, &soas);
+    const struct draft_record *cname = find_record(b, n, TYPE_CNAME, &cnames),
+                              *dname = find_record(b, n, TYPE_DNAME, &dnames),
+                              *soa = find_record(b, n, TYPE_SOA, &soas);
     if (cnames > 1)
-        find(f, true, id, "has several CNAME records");
+        draft_find(f, true, cname + 1, id, "has several CNAME records");
     if (dnames > 1)
-        find(f, true, id, "has several DNAME records");
+        draft_find(f, true, dname + 1, id, "has several DNAME records");
     if (soas && id != b->apex)
-        find(f, true, id, "has a SOA record but is not the zone's own name");
+        draft_find(f, true, soa, id, "has a SOA record but is not the zone's own name");
     for (uint32_t i = 0; cnames && i < n->count; i++) {
         if (!may_join_cname(b->records[n->first + i].type)) {
-            find(f, true, id, "has a CNAME record and other records");
+            draft_find(f, true, cname, id, "has a CNAME record and other records");
             break;
         }
     }
+    check_sizes(f, id, n);
     check_ttls(f, id, n);
 }
 
@@ -171,7 +217,7 @@ static void mark_above(struct image_builder *b)
 
 int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings)
 {
-    struct findings f = {b, findings, 0, false};
+    struct draft_findings f = {b, findings, 0, false};
     mark_existing(b);
     mark_kinds(b);
     mark_above(b);
@@ -180,8 +226,10 @@ int draft_check(struct image_builder *b, struct image_summary *summary, struct b
         if (b->names[b->order[i]].count)
             check_name(&f, b->order[i]);
     }
+    if (draft_lint(b, &f))
+        return ERR_MEMORY;
     if (f.count > FINDINGS_MAX)
-        buf_printf(findings, "%s: %u more\n", f.error ? "error" : "warning",
+        buf_printf(findings, "%s: %u more findings\n", f.error ? "error" : "warning",
                    f.count - FINDINGS_MAX);
     return f.error ? ERR_ZONE : ERR_OK;
 }

@@ -1,8 +1,8 @@
 /* A zone between its records and its image: shared by the parts of the builder only.
  *
  * builder.c collects names and records; order.c puts both into canonical order and drops
- * duplicates; check.c looks at the zone as a whole; deny.c finds its NSEC3 chain; compile.c writes
- * the image. */
+ * duplicates; check.c and lint.c look at the zone as a whole; deny.c finds its NSEC3 chain;
+ * compile.c writes the image. */
 #pragma once
 
 #include <stdbool.h>
@@ -76,6 +76,18 @@ void *draft_grow(void *items, size_t *cap, size_t need, size_t unit);
 /* Fills order, sorts records by name, type and arrival, drops repeated ones, sets first and count.
  */
 int draft_order(struct image_builder *b);
+struct draft_findings {
+    struct image_builder *b;
+    struct buf *out;
+    unsigned count;
+    bool error;
+};
+
+/* Adds a finding about a name, at the place of a record (NULL: none). */
+void draft_find(struct draft_findings *f, bool error, const struct draft_record *at, uint32_t name,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Looks for what works, but not as meant; ERR_MEMORY. */
+int draft_lint(struct image_builder *b, struct draft_findings *f);
 /* Sets flags and above; adds findings; returns ERR_ZONE when one is an error. Also fills the SOA's
  * part of the summary. */
 int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings);
@@ -84,6 +96,8 @@ int draft_deny(struct image_builder *b, struct buf *findings);
 /* Does the name own nothing but NSEC3 and its signatures? Then it is not a name of the zone for
  * anybody who asks (RFC 5155 section 7.2.8). */
 bool draft_is_hash_owner(const struct image_builder *b, const struct draft_name *n);
+/* What a name's records are sorted by: the type, and signatures behind what they cover. */
+uint32_t draft_sort_key(const struct image_builder *b, const struct draft_record *r);
 /* The covered type of an RRSIG record. */
 uint16_t draft_covered(const struct image_builder *b, const struct draft_record *r);
 /* Writes the name in text form, for findings. */

@@ -86,7 +86,7 @@ uint16_t draft_covered(const struct image_builder *b, const struct draft_record 
 }
 
 /* Signatures stand behind the RRset they cover: sorted by covered type first. */
-static uint32_t sort_key(const struct image_builder *b, const struct draft_record *r)
+uint32_t draft_sort_key(const struct image_builder *b, const struct draft_record *r)
 {
     if (r->type == TYPE_RRSIG)
         return (uint32_t)draft_covered(b, r) << 1 | 1;
@@ -105,7 +105,7 @@ static bool same_record(const struct image_builder *b, const struct draft_record
 static int compare_records(const void *a, const void *c, void *arg)
 {
     const struct draft_record *x = a, *y = c;
-    uint32_t kx = sort_key(arg, x), ky = sort_key(arg, y);
+    uint32_t kx = draft_sort_key(arg, x), ky = draft_sort_key(arg, y);
     if (kx != ky)
         return kx < ky ? -1 : 1;
     return x->data < y->data ? -1 : x->data > y->data;
@@ -115,8 +115,8 @@ static void sort_few(const struct image_builder *b, struct draft_record *r, uint
 {
     for (uint32_t i = 1; i < count; i++) {
         struct draft_record x = r[i];
-        uint32_t key = sort_key(b, &x), j = i;
-        for (; j > 0 && sort_key(b, &r[j - 1]) > key; j--)
+        uint32_t key = draft_sort_key(b, &x), j = i;
+        for (; j > 0 && draft_sort_key(b, &r[j - 1]) > key; j--)
             r[j] = r[j - 1];
         r[j] = x;
     }

@@ -7,7 +7,7 @@
 #include "tests/unit/zone_text.h"
 
 #define SOA "example. 3600 IN SOA ns.example. host.example. 7 3600 600 86400 300\n"
-#define NS  "example. 3600 IN NS ns.example.\n"
+#define NS  "example. 3600 IN NS ns.test.\n"
 
 static void test_findings(void **state)
 {
@@ -20,7 +20,7 @@ static void test_findings(void **state)
         {SOA NS, 0, ""},
         {NS, ERR_ZONE, "error: example. has no SOA record\n"},
         {SOA, ERR_ZONE, "error: example. has no NS record\n"},
-        {SOA SOA NS, 0, ""},
+        {SOA SOA NS, 0, "warning: example. has a record twice; it is counted once\n"},
         {SOA "example. 3600 IN SOA a. b. 8 1 1 1 1\n" NS, ERR_ZONE,
          "error: example. has several SOA records; one is needed\n"},
         {SOA NS "a.example. 1 IN CNAME b.\na.example. 1 IN A 192.0.2.1\n", ERR_ZONE,
@@ -30,6 +30,43 @@ static void test_findings(void **state)
         {SOA NS "a.example. 1 IN A 192.0.2.1\na.example. 2 IN A 192.0.2.2\n", 0,
          "warning: a.example. has records of one type with different TTLs; the first one's is "
          "used\n"},
+        {SOA "example. 1 IN NS ns.example.\n", 0,
+         "warning: example. points with NS at ns.example., which has no address (A or AAAA)\n"},
+        {SOA "example. 1 IN NS ns.example.\n*.example. 1 IN A 192.0.2.1\n", 0, ""},
+        {SOA NS "a.example. 1 IN MX 1 b.example.\nb.example. 1 IN CNAME c.test.\n", 0,
+         "warning: a.example. points with MX at b.example., which is an alias (CNAME)\n"},
+        {SOA NS "a.example. 1 IN SRV 1 1 1 b.example.\n", 0,
+         "warning: a.example. points with SRV at b.example., which has no address (A or AAAA)\n"},
+        {SOA NS "a.example. 1 IN SRV 0 0 0 .\n", 0, ""},
+        {SOA NS "a.example. 1 IN NS ns.a.example.\na.example. 1 IN NS ns.test.\n", 0,
+         "warning: a.example. points with NS at ns.a.example., which is delegated and has no "
+         "address here (glue)\n"},
+        {SOA NS "a.example. 1 IN NS ns.a.example.\nns.a.example. 1 IN A 192.0.2.1\n", 0, ""},
+        {SOA NS "a.example. 1 IN NS ns.test.\nx.a.example. 1 IN TXT x\n", 0,
+         "warning: x.a.example. has records that a delegation hides\n"},
+        {SOA NS "a.example. 1 IN NS ns.test.\na.example. 1 IN TXT x\n", 0,
+         "warning: a.example. has records that a delegation hides\n"},
+        {SOA NS "a.example. 1 IN DNAME b.test.\nx.a.example. 1 IN TXT x\n", 0,
+         "warning: x.a.example. stands below a DNAME record\n"},
+        {SOA NS "*.example. 1 IN NS ns.test.\n", 0,
+         "warning: *.example. is a wildcard with NS records (RFC 4592 section 4.2)\n"},
+        {SOA NS "a.example. 1 IN NS ns.b.example.\nb.example. 1 IN NS ns.a.example.\n", 0,
+         "warning: a.example. points with NS at ns.b.example., which is delegated and has no "
+         "address here (glue)\n"
+         "warning: b.example. points with NS at ns.a.example., which is delegated and has no "
+         "address here (glue)\n"
+         "warning: a.example. cannot be reached: no name server of it has an address here, nor "
+         "lies in a delegation that can be reached\n"
+         "warning: b.example. cannot be reached: no name server of it has an address here, nor "
+         "lies in a delegation that can be reached\n"},
+        {SOA NS "example. 1 IN NSEC b.example. NS SOA NSEC\nb.example. 1 IN NSEC example. A\n", 0,
+         ""},
+        {SOA NS "example. 1 IN NSEC c.example. NS SOA NSEC\nb.example. 1 IN NSEC example. A\n", 0,
+         "warning: example. has an NSEC record that does not name the next name of the zone\n"},
+        {SOA NS "example. 1 IN NSEC b.example. NS SOA NSEC\nb.example. 1 IN A 192.0.2.1\n", 0,
+         "warning: b.example. has no NSEC record in a zone with such\n"},
+        {SOA NS "example. 1 IN NSEC b.example. NS SOA NSEC\nb.example. 1 IN NSEC b.example. A\n", 0,
+         "warning: b.example. has the last NSEC record but it does not name the zone\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct buf findings = {0};
