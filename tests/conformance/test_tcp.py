@@ -9,7 +9,6 @@ import contextlib
 import os
 import pathlib
 import random
-import re
 import select
 import socket
 import struct
@@ -18,6 +17,7 @@ import time
 from zdtest import client, dns, zones
 from zdtest.data import scratch
 from zdtest.load import Steady
+from zdtest.process import descriptors, private
 from zdtest.runner import case, check, check_equal, main, patience, sanitized, seed, wait_until
 from zdtest.servers import Zonedeckd, primary
 
@@ -43,16 +43,6 @@ def server(threads=1, **keys):
     extra = "\n".join(f"  {key.replace('_', '-')}: {value}" for key, value in keys.items())
     return Zonedeckd([primary(ZONE, FILE, transfer=["127.0.0.0/8"])], threads=threads,
                      server_extra=extra)
-
-
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def private(pid):
-    """KiB that are the process's own and that it has written: not its mappings of zones."""
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"^Private_Dirty:\s+(\d+)", text, re.M)[1])
 
 
 def cpu(pid):
