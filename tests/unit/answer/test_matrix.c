@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "backend/base/buf.h"
 #include "backend/base/clk.h"
 #include "backend/base/rnd.h"
 #include "server/answer/answer.h"
@@ -310,6 +311,57 @@ static void a_good_cookie_is_seen(void **state)
     assert_int_equal(f->answer.cookie, COOKIE_BAD);
 }
 
+/* W34: how long the answers are to w00511.z. TXT and so on, with OPT and cookie. */
+static const unsigned lengths[] = {511, 512, 513, 1231, 1232, 1233, 65534, 65535, 65536};
+
+enum { W34_BASE = DNS_HEADER + 14 + REPLY_EDNS + EDNS_OPTION_HEAD + COOKIE_LEN };
+
+/* Text of TXT records that are `size` bytes in an answer, each at most 257 of them. */
+static void put_records(struct buf *text, unsigned label, unsigned size)
+{
+    for (unsigned i = 0; size; i++) {
+        unsigned one = size > 300 ? 257 : size > 257 ? size / 2 : size;
+        buf_printf(text, "w%05u.z. 1 IN TXT \"%0*u\"\n", label, (int)(one - 13), i);
+        size -= one;
+    }
+}
+
+static void answers_of_just_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text = {0};
+    struct zone *kept = f->zone;
+    struct msg_zone m = {.name_len = 3, .name = "\1z", .flags = ZONE_HAS_IMAGE};
+    buf_puts(&text, "z. 1 IN SOA z. z. 1 1 1 1 1\nz. 1 IN NS z.\nz. 1 IN A 192.0.2.1\n");
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        put_records(&text, lengths[i], lengths[i] - W34_BASE);
+    f->zone = zone_new(&m, zone_text_image("z.", text.data), &f->key);
+    zone_table_put(f->zones, f->zone);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        static const unsigned limits[] = {512, 1232, DNS_MESSAGE_MAX};
+        for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+            uint8_t q[128];
+            char name[16];
+            snprintf(name, sizeof name, "\6w%05u\1z", lengths[i]);
+            size_t len = make(q, name, 10, TYPE_TXT, CLASS_IN);
+            uint8_t opt[] = {0,  0, 41, 0,   0,   0,   0,   0,   0,   0,   12, 0,
+                             10, 0, 8,  '8', ' ', 'b', 'y', 't', 'e', 's', '.'};
+            q[11] = 1;
+            wire_put16(opt + 3, limits[k]);
+            memcpy(q + len, opt, sizeof opt);
+            const struct answer *a = ask(f, q, len + sizeof opt, limits[k] == DNS_MESSAGE_MAX);
+            assert_int_equal(a->rcode, RCODE_NOERROR);
+            assert_int_equal(a->truncated, lengths[i] > limits[k]);
+            assert_int_equal(f->out[2] >> 1 & 1, lengths[i] > limits[k]);
+            assert_true(a->truncated ? a->len <= limits[k] : a->len == lengths[i]);
+        }
+    }
+    zone_unpin(f->zone);
+    f->zone = kept;
+    zone_table_put(f->zones, kept);
+    buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_query_of_five_thousand_records),
         cmocka_unit_test(a_zone_that_expires),
         cmocka_unit_test(a_good_cookie_is_seen),
+        cmocka_unit_test(answers_of_just_the_limit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
