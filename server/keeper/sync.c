@@ -1,7 +1,6 @@
 #include "server/keeper/sync.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,22 +109,6 @@ static unsigned copy_acls(const struct config_acls *from, struct msg_acl to[MSG_
     return n;
 }
 
-/* Only a primary that is listed, or that zones are fetched from, may send NOTIFY. */
-static void add_primaries(const struct config_zone *config, struct msg_zone *m)
-{
-    for (size_t i = 0; i < config->primaries.count && m->notify_count < MSG_ACL_MAX; i++) {
-        struct msg_acl *acl = &m->allow_notify[m->notify_count++];
-        const struct sockaddr_storage *a = &config->primaries.items[i].address;
-        bool v4 = a->ss_family == AF_INET;
-        acl->family = a->ss_family;
-        acl->prefix = v4 ? 32 : 128;
-        if (v4)
-            memcpy(acl->address, &((const struct sockaddr_in *)(const void *)a)->sin_addr, 4);
-        else
-            memcpy(acl->address, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, 16);
-    }
-}
-
 static int send_zone(struct sync_channel *c, struct zone *z)
 {
     struct keeper *k = z->keeper;
@@ -136,7 +119,6 @@ static int send_zone(struct sync_channel *c, struct zone *z)
     memcpy(m.name, config->wire, config->wire_len);
     m.transfer_count = copy_acls(&config->allow_transfer, m.allow_transfer);
     m.notify_count = copy_acls(&config->allow_notify, m.allow_notify);
-    add_primaries(config, &m);
     m.flags = (z->secondary ? ZONE_IS_SECONDARY : 0) | (z->expired ? ZONE_IS_EXPIRED : 0);
     if (z->has_image && zone_open_image(z, &image, &fd) == 0) {
         m.flags |= ZONE_HAS_IMAGE;
