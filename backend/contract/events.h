@@ -1,8 +1,8 @@
 /* The catalogue of numbered events.
  *
  * Where the meaning holds, the numbers are those of Microsoft's DNS server, which operators can
- * look up; 8000-8299 are our own: 8000 memory and processor, 8100 restarts and supervision, 8200
- * dependents. Numbers are stable and append-only. */
+ * look up; 8000-8399 are our own: 8000 memory and processor, 8100 restarts and supervision, 8200
+ * dependents, 8300 zones. Numbers are stable and append-only. */
 #pragma once
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
@@ -83,7 +83,20 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
       "The history of events was damaged or foreign and was begun anew",                           \
       "Nothing to do: the old file is kept beside it. Check the disk if it recurs.")               \
     X(EVENT_LOST, 8109, SEVERITY_WARNING, "Events came faster than they could be kept",            \
-      "See the log for the missing ones.")
+      "See the log for the missing ones.")                                                         \
+    X(EVENT_UNCLEAN, 8111, SEVERITY_WARNING,                                                       \
+      "The server had ended without being stopped before this start",                              \
+      "Look for a kill, a crash or a power failure at that time: journalctl, dmesg.")              \
+    X(EVENT_ZONE_ADDED, 8300, SEVERITY_INFO, "A zone was added", "Nothing to do.")                 \
+    X(EVENT_ZONE_REMOVED, 8301, SEVERITY_WARNING, "A zone was removed and is not served any more", \
+      "Nothing to do when it was meant; else bring its file or its entry back and reload.")        \
+    X(EVENT_SERIAL_SAME, 8302, SEVERITY_WARNING, "A zone changed but its serial did not",          \
+      "Raise the serial of the SOA record and reload: secondaries will not see the change.")       \
+    X(EVENT_SERIAL_LOWER, 8303, SEVERITY_WARNING, "The serial of a zone went back",                \
+      "Raise the serial of the SOA record above the old one and reload: secondaries keep the old " \
+      "version.")                                                                                  \
+    X(EVENT_ZONE_RECOVERED, 8304, SEVERITY_INFO,                                                   \
+      "A zone that had expired was confirmed and is served again", "Nothing to do.")
 
 enum event {
 #define X(id, number, severity, title, remedy) id,

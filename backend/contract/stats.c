@@ -13,7 +13,7 @@
 #include "backend/base/rnd.h"
 
 static const char stats_magic[8] = "zdstats";
-enum { STATS_FORMAT = 1, READ_TRIES = 1000 };
+enum { STATS_FORMAT = 2, READ_TRIES = 1000 };
 
 static struct stats *map(int fd)
 {

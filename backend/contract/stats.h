@@ -70,13 +70,19 @@ struct stats_zone {
     uint16_t transfers; /* how many: one a primary */
     uint16_t progress;  /* of a load, 1/1000 */
     uint32_t notify_pending;
-    int32_t error; /* enum err of the reason, 0 none */
+    int32_t error;         /* enum err of the reason, 0 none */
+    uint16_t event;        /* enum event of the reason, 0 not known */
+    uint16_t unwritten;    /* errno: why what is served is not in the state directory; 0 it is */
+    uint16_t serial_event; /* enum event of a serial that was not raised, 0 it was */
+    uint32_t serial_known; /* the newest serial there was, while serial_event is set */
     uint64_t records;
     uint64_t bytes;                            /* of the image */
     int64_t load_ns;                           /* how long the last load or transfer took */
     int64_t loaded_at, since;                  /* of what is served; of the state */
     int64_t checked_at, refresh_at, expire_at; /* secondaries */
-    char reason[STATS_TEXT];                   /* "file:line:column: what"; "" none */
+    /* "file:line:column: what"; "" none. With an error of 0: what is to be known of a zone that is
+     * fine else. */
+    char reason[STATS_TEXT];
 };
 
 /* Writer: the keeper (inbound), a worker (outbound). */
@@ -86,7 +92,8 @@ struct stats_transfer {
     uint8_t direction;   /* enum transfer_direction */
     uint8_t incremental; /* 1 IXFR */
     uint8_t used;
-    uint32_t zone; /* row in zones */
+    uint32_t zone;  /* row in zones */
+    uint32_t event; /* enum event of the reason, 0 not known; inbound */
     uint32_t serial_from, serial_to;
     uint32_t attempts, failures;       /* all; in a row */
     uint64_t bytes, records, messages; /* of the current or last transfer */
@@ -136,6 +143,7 @@ struct stats {
     _Atomic uint32_t zone_rows; /* rows ever used; some may be ZONE_NONE again */
     _Atomic uint32_t names_used;
     _Atomic uint32_t transfer_rows;
+    _Atomic uint32_t zone_changes; /* grows whenever a row of a zone or transfer changes */
     _Atomic uint32_t zones_by_state[ZONE_STATE_COUNT];
     _Atomic uint32_t zones_settled; /* 1 once every zone was loaded or has failed */
     struct stats_process process[STATS_PROCESSES];

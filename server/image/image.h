@@ -29,6 +29,8 @@ int image_verify(const struct image *image);
 
 const struct image_summary *image_get_summary(const struct image *image);
 const struct image_source *image_get_source(const struct image *image);
+/* Have both the same records, whatever their order in an RRset? */
+bool image_same_content(const struct image *a, const struct image *b);
 /* What image_builder_set_files gave; `*len` is 0 when nothing. */
 const void *image_get_files(const struct image *image, size_t *len);
 /* The zone's name in wire form, lower case. */

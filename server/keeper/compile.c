@@ -11,6 +11,7 @@
 
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
+#include "server/image/image.h"
 #include "server/keeper/sources.h"
 #include "server/keeper/zonetext.h"
 
@@ -215,11 +216,26 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
     return same || result->status == ERR_MEMORY;
 }
 
+/* A serial that differs is a SOA that differs: only the other case needs a look at all records. */
+static void compare(const struct compile_job *job, struct compile_result *result)
+{
+    struct image *now;
+    if (result->status || !job->served)
+        return;
+    result->changed = true;
+    if (result->summary.serial != image_get_summary(job->served)->serial ||
+        image_open(result->fd, 0, result->summary.bytes, job->key, false, &now))
+        return;
+    result->changed = !image_same_content(job->served, now);
+    image_close(now);
+}
+
 void compile_zone(const struct compile_job *job, struct compile_result *result)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         *result = (struct compile_result){.event = EVENT_COUNT, .fd = -1};
         if (attempt(job, result)) {
+            compare(job, result);
             compile_store(job, result);
             return;
         }

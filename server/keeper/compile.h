@@ -17,6 +17,7 @@ struct compile_result {
     int fd;           /* of the image; -1 none; the caller closes it */
     bool in_memory;   /* the image could not be stored: `fd` is all there is */
     int store_errno;  /* why not */
+    bool changed;     /* the records are not those of `served` */
     struct image_summary summary;
     struct buf text;  /* a line a finding: "FILE:LINE:COLUMN: severity: reason" */
     char reason[512]; /* the first error: "FILE:LINE:COLUMN: reason" */
@@ -24,7 +25,8 @@ struct compile_result {
 
 struct compile_job {
     const struct config_zone *zone;
-    const struct store *store; /* NULL: the image is for a look only, and stays in memory */
+    const struct store *store;  /* NULL: the image is for a look only, and stays in memory */
+    const struct image *served; /* the version of before, to compare with; NULL none */
     uint8_t key[16];
     void (*progress)(void *ctx, unsigned permille);
     void *ctx;

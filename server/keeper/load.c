@@ -40,7 +40,7 @@ struct progress_frame {
 struct loaded_frame {
     uint32_t index;
     int32_t status, store_errno;
-    uint32_t event, in_memory;
+    uint32_t event, in_memory, changed;
     int64_t took_ns;
     char reason[512];
     char text[];
@@ -86,6 +86,7 @@ static void child_report(struct child_ctx *c, struct compile_result *r, int64_t 
                                 .store_errno = r->store_errno,
                                 .event = r->event,
                                 .in_memory = r->fd >= 0 && r->in_memory,
+                                .changed = r->changed,
                                 .took_ns = took};
     memcpy(head.reason, r->reason, sizeof head.reason);
     buf_add(&out, &head, sizeof head);
@@ -95,6 +96,17 @@ static void child_report(struct child_ctx *c, struct compile_result *r, int64_t 
                                    head.in_memory ? 1 : 0, -1))
         child_exit(1);
     buf_fini(&out);
+}
+
+/* What is served at the moment, NULL for nothing. */
+static struct image *open_served(const struct zone *z)
+{
+    struct image *image;
+    int fd;
+    if (!z->has_image || zone_open_image(z, &image, &fd))
+        return NULL;
+    close(fd);
+    return image;
 }
 
 static void child_main(struct load_job *job, int channel)
@@ -110,7 +122,10 @@ static void child_main(struct load_job *job, int channel)
         memcpy(compile.key, k->store.key, sizeof compile.key);
         ctx.index = (uint32_t)i;
         int64_t began = clk_mono_ns();
+        struct image *served = open_served(job->zones[i]);
+        compile.served = served;
         compile_zone(&compile, &result);
+        image_close(served);
         child_report(&ctx, &result, clk_mono_ns() - began);
         compile_fini(&result);
     }
@@ -156,33 +171,40 @@ static void failed(struct zone *z, int status, enum event event, const char *rea
     struct keeper *k = z->keeper;
     const char *text = short_reason(reason);
     bool news = !z->error || !z->reason || strcmp(z->reason, text);
-    zone_fault(z, status, text);
-    if (news && event < EVENT_COUNT)
+    zone_fault(z, status, event, text);
+    if (event < EVENT_COUNT && (news || keeper_may_repeat(k)))
         stats_event(k->stats, k->slot, event, status, z->config->name, "%s%s", text,
                     z->has_image ? "; the last good version is served" : "");
     ended(z, status, text);
 }
 
-static void loaded(struct zone *z, int memory, int64_t took_ns, int store_errno)
+static void loaded(struct zone *z, int memory, const struct loaded_frame *f)
 {
     struct keeper *k = z->keeper;
     uint64_t version = z->version;
-    char text[160];
+    uint32_t serial = z->summary.serial;
+    bool had_image = z->has_image;
+    char text[400], note[160];
     int err = zone_take_image(z, memory, false);
     if (err) {
         failed(z, err, EVENT_IMAGE_DAMAGED, "the image that was just built cannot be opened");
         return;
     }
-    z->load_ns = took_ns;
+    z->load_ns = f->took_ns;
     z->load.kills = 0;
-    zone_fault(z, ERR_OK, NULL);
-    zone_unwritten(z, store_errno);
+    zone_fault(z, ERR_OK, EVENT_COUNT, NULL);
+    zone_unwritten(z, f->store_errno);
+    if (had_image)
+        zone_note_serial(z, serial, f->changed);
     snprintf(text, sizeof text, "serial %u, %llu records in %.2f s", z->summary.serial,
-             (unsigned long long)z->summary.records, (double)took_ns / 1e9);
+             (unsigned long long)z->summary.records, (double)f->took_ns / 1e9);
     log_line(LOG_INFO, "zone %s: %s", z->config->name, text);
     /* At a start with very many zones one event each would push all others out. */
-    if (k->settled)
+    if (k->settled && !f->store_errno)
         stats_event(k->stats, k->slot, EVENT_ZONE_WRITTEN, 0, z->config->name, "%s", text);
+    zone_serial_text(z, note);
+    if (note[0])
+        snprintf(text + strlen(text), sizeof text - strlen(text), "; %s", note);
     ended(z, ERR_OK, text);
     if (version != z->version)
         notify_start(z, false);
@@ -213,7 +235,7 @@ static void take_frame(struct load_job *job, struct channel_frame *f)
     log_lines(z, loaded_frame->text);
     z->progress = 1000;
     if (loaded_frame->status == ERR_OK)
-        loaded(z, memory, loaded_frame->took_ns, loaded_frame->store_errno);
+        loaded(z, memory, loaded_frame);
     else
         failed(z, loaded_frame->status, loaded_frame->event, loaded_frame->reason);
 }

@@ -75,7 +75,7 @@ static const char *primary_text(const struct secondary *s)
     return s->zone->config->primaries.items[current_primary(s)].text;
 }
 
-static void note_row(struct secondary *s, enum transfer_state state, const char *reason);
+static void note_row(struct secondary *s, enum event event, const char *reason);
 
 static void finish_round(struct secondary *s, int status, const char *text)
 {
@@ -101,11 +101,14 @@ static void confirm(struct secondary *s)
     s->confirmed = clk_wall();
     s->expire_at = s->confirmed + expire_seconds(z);
     z->expired = false;
-    zone_fault(z, ERR_OK, NULL);
+    zone_fault(z, ERR_OK, EVENT_COUNT, NULL);
     loop_set_timer(&z->keeper->loop, &s->expire, clk_mono_ns() + expire_seconds(z) * CLK_SECOND);
     schedule(s, jitter(refresh_pause(z->summary.refresh, REFRESH_MAX) * CLK_SECOND));
-    if (was_expired)
-        sync_zone(z);
+    if (!was_expired)
+        return;
+    stats_event(z->keeper->stats, z->keeper->slot, EVENT_ZONE_RECOVERED, 0, z->config->name,
+                "serial %u, confirmed by %s", z->summary.serial, primary_text(s));
+    sync_zone(z);
 }
 
 static void round_failed(struct secondary *s)
@@ -113,7 +116,7 @@ static void round_failed(struct secondary *s)
     struct zone *z = s->zone;
     int64_t pause;
     s->failures++;
-    zone_fault(z, s->error ? s->error : ERR_TIMEOUT, s->reason);
+    zone_fault(z, s->error ? s->error : ERR_TIMEOUT, s->event, s->reason);
     if (z->has_image) {
         pause = refresh_backoff(z->summary.refresh, z->summary.retry, s->failures);
     } else {
@@ -130,12 +133,13 @@ static void round_failed(struct secondary *s)
     finish_round(s, s->error ? s->error : ERR_TIMEOUT, s->reason);
 }
 
-/* Tells an event once for each change of a primary's trouble. */
+/* Tells a primary's trouble: each change of it, and the same again while there are few such events,
+ * so that the history counts how often it failed. */
 static void tell(struct secondary *s, enum event event, int error, const char *reason)
 {
     struct zone *z = s->zone;
     uint16_t *told = &s->told[current_primary(s)];
-    if (*told == event + 1)
+    if (*told == event + 1 && !keeper_may_repeat(z->keeper))
         return;
     *told = (uint16_t)(event + 1);
     stats_event(z->keeper->stats, z->keeper->slot, event, error, z->config->name, "%s: %s",
@@ -167,26 +171,33 @@ static void primary_failed(struct secondary *s, int error, enum event event, con
     struct zone *z = s->zone;
     tell(s, event, error, reason);
     s->error = error;
+    s->event = event;
     snprintf(s->reason, sizeof s->reason, "primary %s: %s", primary_text(s), reason);
-    note_row(s, event == EVENT_XFR_REFUSED ? TRANSFER_REFUSED : TRANSFER_FAILED, reason);
+    note_row(s, event, reason);
     if (++s->tried < z->config->primaries.count)
         ask_primary(s);
     else
         round_failed(s);
 }
 
-static void note_row(struct secondary *s, enum transfer_state state, const char *reason)
+/* How an attempt ended; EVENT_COUNT: the primary had nothing new. */
+static void note_row(struct secondary *s, enum event event, const char *reason)
 {
     struct stats_transfer *row = transfer_row(s->zone, current_primary(s));
-    bool good = state == TRANSFER_IN_SYNC || state == TRANSFER_DONE;
+    bool good = event == EVENT_COUNT || event == EVENT_XFR_UPDATED;
     stats_row_begin(&row->seq);
-    row->state = (uint8_t)state;
+    row->state = event == EVENT_COUNT         ? TRANSFER_IN_SYNC
+                 : event == EVENT_XFR_UPDATED ? TRANSFER_DONE
+                 : event == EVENT_XFR_REFUSED ? TRANSFER_REFUSED
+                                              : TRANSFER_FAILED;
+    row->event = good ? 0 : event;
     row->failures = good ? 0 : row->failures + 1;
     if (good)
         row->ok_at = clk_wall();
     row->next_at = s->next_at;
     snprintf(row->reason, sizeof row->reason, "%s", good ? "" : reason);
     stats_row_end(&row->seq);
+    atomic_fetch_add(&s->zone->keeper->stats->zone_changes, 1);
     if (good)
         s->told[current_primary(s)] = 0;
 }
@@ -195,7 +206,7 @@ static void in_sync(struct secondary *s)
 {
     char text[96];
     confirm(s);
-    note_row(s, TRANSFER_IN_SYNC, "");
+    note_row(s, EVENT_COUNT, "");
     snprintf(text, sizeof text, "serial %u is current at %s", s->zone->summary.serial,
              primary_text(s));
     finish_round(s, ERR_OK, text);
@@ -238,7 +249,7 @@ static void complete(struct secondary *s, const struct transfer_outcome *o)
     struct zone *z = s->zone;
     char text[160];
     confirm(s);
-    note_row(s, TRANSFER_DONE, "");
+    note_row(s, EVENT_XFR_UPDATED, "");
     snprintf(text, sizeof text, "serial %u, %llu records in %.2f s from %s", z->summary.serial,
              (unsigned long long)z->summary.records, (double)o->took_ns / 1e9, primary_text(s));
     stats_event(z->keeper->stats, z->keeper->slot, EVENT_XFR_UPDATED, 0, z->config->name, "%s",

@@ -36,8 +36,9 @@ struct secondary {
     uint32_t started, done;                /* counts rounds */
     int64_t ended_mono;                    /* of the last round */
     int64_t confirmed, next_at, expire_at; /* wall clock, s; 0 never */
-    uint16_t *told; /* for each primary, the event of its present trouble + 1 */
-    int error;      /* of the last primary that failed in this round */
+    uint16_t *told;   /* for each primary, the event of its present trouble + 1 */
+    int error;        /* of the last primary that failed in this round */
+    enum event event; /* the same */
     char reason[STATS_TEXT];
 };
 

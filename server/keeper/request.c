@@ -20,6 +20,7 @@ enum { SEND_MS = 1000, CONFIG_TEXT_MAX = 1 << 30, FAILURES_SHOWN = 5 };
 struct reload {
     uint64_t id;
     unsigned pending, loaded, failed, came, went;
+    unsigned notes; /* of zones whose secondaries will not see what was loaded */
     char failures[MSG_TEXT_MAX - 160];
 };
 
@@ -66,8 +67,9 @@ static void answer(struct keeper *k, uint64_t id, int status, const char *text)
 static void answer_reload(struct keeper *k, struct reload *r)
 {
     char text[MSG_TEXT_MAX];
+    bool listed = r->failures[0];
     snprintf(text, sizeof text, "%u zones loaded, %u failed%s%s; %u new, %u gone", r->loaded,
-             r->failed, r->failed ? ": " : "", r->failures, r->came, r->went);
+             r->failed, listed ? ": " : "", r->failures, r->came, r->went);
     answer(k, r->id, r->failed ? ERR_ZONE : ERR_OK, text);
     free(r);
 }
@@ -77,9 +79,13 @@ static void count_zone(struct reload *r, const struct zone *z, int status, const
     size_t at = strlen(r->failures);
     r->loaded += status == ERR_OK;
     r->failed += status != ERR_OK;
-    if (status && r->failed <= FAILURES_SHOWN)
+    char note[160] = "";
+    if (!status)
+        zone_serial_text(z, note);
+    r->notes += note[0] != '\0';
+    if ((status || note[0]) && r->failed + r->notes <= FAILURES_SHOWN)
         snprintf(r->failures + at, sizeof r->failures - at, "%s%s: %.120s", at ? "; " : "",
-                 z->config->name, text);
+                 z->config->name, note[0] ? note : text);
 }
 
 static void settle(struct keeper *k, struct request *r, const struct zone *z, int status,
@@ -250,13 +256,14 @@ static struct config *read_config(struct keeper *k, int fd, struct buf *errors)
     return config;
 }
 
-/* Every primary whose file is not the one that is served is loaded, those that failed before too.
- */
+/* Every primary whose file is not the one that is served is loaded, those that failed before or
+ * are not in the state directory too. */
 static void reload_changed(struct keeper *k, struct reload *reload)
 {
     for (size_t i = 0; i < k->zone_count; i++) {
         struct zone *z = k->zones[i];
-        if (!z || z->secondary || (!z->load.queued && zone_is_current(z) && !z->error))
+        if (!z || z->secondary ||
+            (!z->load.queued && zone_is_current(z) && !z->error && !z->unwritten))
             continue;
         if (add(z, REQUEST_LOAD, z->load.started + 1, reload->id, reload)) {
             reload->pending++;

@@ -228,6 +228,16 @@ int rows_resize(struct zone *z)
     return ERR_OK;
 }
 
+/* That the serial was not raised is not forgotten with the keeper that saw it. */
+static void take_serial_event(struct zone *z, const struct stats_zone *row)
+{
+    if (z->config->file &&
+        (row->serial_event == EVENT_SERIAL_SAME || row->serial_event == EVENT_SERIAL_LOWER)) {
+        z->serial_event = (enum event)row->serial_event;
+        z->serial_known = row->serial_known;
+    }
+}
+
 int rows_take(struct zone *z)
 {
     struct keeper *k = z->keeper;
@@ -249,6 +259,8 @@ int rows_take(struct zone *z)
     k->by_row[row] = z;
     z->state = ZONE_NONE;
     z->since = known ? k->stats->zones[row].since : 0;
+    if (known)
+        take_serial_event(z, &k->stats->zones[row]);
     atomic_fetch_add(&k->stats->zones_by_state[ZONE_NONE], 1);
     if (row >= atomic_load(&k->stats->zone_rows))
         atomic_store(&k->stats->zone_rows, row + 1);
@@ -269,6 +281,10 @@ void row_write(struct zone *z)
 {
     struct stats_zone *row = &z->keeper->stats->zones[z->row];
     const struct secondary *s = z->secondary;
+    bool noted = !z->reason && z->has_image && z->serial_event != EVENT_COUNT;
+    enum event event = noted ? z->serial_event : z->event;
+    char note[160];
+    zone_serial_text(z, note);
     stats_row_begin(&row->seq);
     row->state = z->state;
     row->role = s ? ZONE_SECONDARY : ZONE_PRIMARY;
@@ -284,6 +300,11 @@ void row_write(struct zone *z)
     row->checked_at = s ? s->confirmed : 0;
     row->refresh_at = s ? s->next_at : 0;
     row->expire_at = s ? s->expire_at : 0;
-    snprintf(row->reason, sizeof row->reason, "%s", z->reason ? z->reason : "");
+    row->event = event == EVENT_COUNT ? 0 : (uint16_t)event;
+    row->unwritten = (uint16_t)z->unwritten;
+    row->serial_event = z->serial_event == EVENT_COUNT ? 0 : (uint16_t)z->serial_event;
+    row->serial_known = z->serial_known;
+    snprintf(row->reason, sizeof row->reason, "%s", z->reason ? z->reason : noted ? note : "");
     stats_row_end(&row->seq);
+    atomic_fetch_add(&z->keeper->stats->zone_changes, 1);
 }

@@ -9,10 +9,16 @@
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "backend/base/log.h"
+#include "server/keeper/axfr.h"
 #include "server/keeper/compile.h"
 #include "server/keeper/sources.h"
 
-enum { VERIFY_BYTES = 1 << 20 }; /* larger images are checked by their checksum alone */
+enum {
+    VERIFY_BYTES = 1 << 20, /* larger images are checked by their checksum alone */
+    UNWRITTEN_TOLD = 50,    /* more of the same at once would push all other events out */
+    CHANGES_TOLD = 20,
+    REPEATS_A_SECOND = 5
+};
 
 struct zone *zones_find(const struct keeper *k, const uint8_t *wire, size_t len)
 {
@@ -36,10 +42,10 @@ static void tell_settled(struct keeper *k, struct after *after)
     const _Atomic uint32_t *by = k->stats->zones_by_state;
     uint32_t failed = atomic_load(&by[ZONE_FAILED]) + atomic_load(&by[ZONE_EXPIRED]);
     (void)after;
-    atomic_store(&k->stats->zones_settled, 1);
     stats_event(k->stats, k->slot, EVENT_ZONES_LOADED, 0, "",
                 "%zu zones, %u of them not served, %u stale", k->zone_count, failed,
                 atomic_load(&by[ZONE_STALE]));
+    atomic_store(&k->stats->zones_settled, 1);
 }
 
 static void check_settled(struct keeper *k)
@@ -73,20 +79,60 @@ void zone_show(struct zone *z)
     check_settled(k);
 }
 
-void zone_fault(struct zone *z, int error, const char *reason)
+void zone_fault(struct zone *z, int error, enum event event, const char *reason)
 {
+    z->event = reason ? event : EVENT_COUNT;
     free(z->reason);
     z->reason = reason ? strdup(reason) : NULL;
     z->error = error;
 }
 
+bool keeper_may_repeat(struct keeper *k)
+{
+    int64_t now = clk_wall();
+    if (k->repeats_at != now)
+        k->repeats = 0;
+    k->repeats_at = now;
+    return k->repeats++ < REPEATS_A_SECOND;
+}
+
 void zone_unwritten(struct zone *z, int store_errno)
 {
     struct keeper *k = z->keeper;
-    if (store_errno && store_errno != k->unwritten)
+    bool news = store_errno && store_errno != z->unwritten;
+    k->unwritten += !!store_errno;
+    k->unwritten -= !!z->unwritten;
+    z->unwritten = store_errno;
+    if (news && k->unwritten <= UNWRITTEN_TOLD)
         stats_event(k->stats, k->slot, EVENT_ZONE_UNWRITTEN, store_errno, z->config->name,
                     "%s/images: %s", k->config->state, strerror(store_errno));
-    k->unwritten = store_errno;
+}
+
+void zone_serial_text(const struct zone *z, char text[160])
+{
+    text[0] = '\0';
+    if (z->serial_event == EVENT_SERIAL_SAME)
+        snprintf(text, 160,
+                 "the content changed but the serial %u did not; secondaries will not see it",
+                 z->summary.serial);
+    else if (z->serial_event == EVENT_SERIAL_LOWER)
+        snprintf(text, 160, "the serial %u is older than %u was; secondaries keep what they have",
+                 z->summary.serial, z->serial_known);
+}
+
+void zone_note_serial(struct zone *z, uint32_t before, bool changed)
+{
+    struct keeper *k = z->keeper;
+    uint32_t known = z->serial_event == EVENT_SERIAL_LOWER ? z->serial_known : before;
+    char text[160];
+    if (axfr_is_newer(z->summary.serial, known)) {
+        z->serial_event = EVENT_COUNT;
+    } else if (changed) {
+        z->serial_event = z->summary.serial == known ? EVENT_SERIAL_SAME : EVENT_SERIAL_LOWER;
+        z->serial_known = known;
+        zone_serial_text(z, text);
+        stats_event(k->stats, k->slot, z->serial_event, 0, z->config->name, "%s", text);
+    }
 }
 
 int zone_open_image(const struct zone *z, struct image **image, int *fd)
@@ -178,6 +224,7 @@ static void zone_free(struct zone *z)
 {
     if (!z)
         return;
+    z->keeper->unwritten -= !!z->unwritten;
     load_forget(z);
     notify_forget(z);
     refresh_forget(z);
@@ -196,6 +243,7 @@ static struct zone *zone_new(struct keeper *k, const struct config_zone *config)
     z->keeper = k;
     z->config = config;
     z->memory = -1;
+    z->event = z->serial_event = EVENT_COUNT;
     if (rows_take(z)) {
         free(z);
         return NULL;
@@ -290,6 +338,9 @@ static void zone_configure(struct zone *z, const struct config_zone *now)
 static void zone_remove(struct zone *z)
 {
     struct keeper *k = z->keeper;
+    if (k->went++ < CHANGES_TOLD)
+        stats_event(k->stats, k->slot, EVENT_ZONE_REMOVED, 0, z->config->name, "%s",
+                    z->config->file ? z->config->file : "a secondary");
     request_forget(z);
     sync_gone(k, z->row, z->config);
     rows_give(z);
@@ -305,7 +356,7 @@ static struct zone *survivor(const struct keeper *k, const struct config_zone *c
     return z && !z->secondary == !!config->file ? z : NULL;
 }
 
-static int add_missing(struct keeper *k, unsigned *came)
+static int add_missing(struct keeper *k)
 {
     int err = ERR_OK;
     for (size_t i = 0; i < k->zone_count; i++) {
@@ -317,7 +368,9 @@ static int add_missing(struct keeper *k, unsigned *came)
             err = ERR_MEMORY;
             continue;
         }
-        ++*came;
+        if (k->came++ < CHANGES_TOLD)
+            stats_event(k->stats, k->slot, EVENT_ZONE_ADDED, 0, z->config->name, "%s",
+                        z->config->file ? z->config->file : "a secondary");
         k->zones[i] = z;
         take_stored(z);
         stats_heartbeat(k->stats, k->slot);
@@ -327,6 +380,16 @@ static int add_missing(struct keeper *k, unsigned *came)
     return err;
 }
 
+static void tell_rest(struct keeper *k)
+{
+    if (k->came > CHANGES_TOLD)
+        stats_event(k->stats, k->slot, EVENT_ZONE_ADDED, 0, "", "%u more zones",
+                    k->came - CHANGES_TOLD);
+    if (k->went > CHANGES_TOLD)
+        stats_event(k->stats, k->slot, EVENT_ZONE_REMOVED, 0, "", "%u more zones",
+                    k->went - CHANGES_TOLD);
+}
+
 int zones_configure(struct keeper *k, struct config *config, unsigned *came, unsigned *went,
                     bool *taken)
 {
@@ -334,7 +397,7 @@ int zones_configure(struct keeper *k, struct config *config, unsigned *came, uns
     *taken = zones != NULL;
     if (!zones)
         return ERR_MEMORY;
-    *came = *went = 0;
+    *came = *went = k->came = k->went = 0;
     for (size_t i = 0; i < config->zone_count; i++)
         zones[i] = survivor(k, &config->zones[i]);
     for (size_t i = 0; i < k->zone_count; i++) {
@@ -344,7 +407,6 @@ int zones_configure(struct keeper *k, struct config *config, unsigned *came, uns
         const struct config_zone *now = config_find_zone(config, c->wire, c->wire_len);
         if (now && zones[now - config->zones] == k->zones[i])
             continue;
-        ++*went;
         zone_remove(k->zones[i]);
     }
     for (size_t i = 0; i < config->zone_count; i++) {
@@ -356,7 +418,11 @@ int zones_configure(struct keeper *k, struct config *config, unsigned *came, uns
     k->config = config;
     k->zones = zones;
     k->zone_count = config->zone_count;
-    return add_missing(k, came);
+    int err = add_missing(k);
+    tell_rest(k);
+    *came = k->came;
+    *went = k->went;
+    return err;
 }
 
 void zones_fini(struct keeper *k)

@@ -42,7 +42,11 @@ struct zone {
     bool lost;          /* its image file is gone and is being made again */
     bool busy, waiting; /* a load or transfer runs; is asked for and has not begun */
     int error;          /* enum err: why the newest version is not served */
+    enum event event;   /* of the error; EVENT_COUNT not known */
     char *reason;
+    int unwritten;           /* errno: why what is served is not in the store */
+    enum event serial_event; /* EVENT_SERIAL_SAME, EVENT_SERIAL_LOWER; EVENT_COUNT none */
+    uint32_t serial_known;   /* the newest serial that secondaries may have, while there is one */
     int64_t load_ns;
     uint16_t progress;
 
@@ -74,7 +78,10 @@ struct keeper {
     struct after settling; /* of the first load of all zones */
     struct timers timers;
     bool settled, stopping;
-    int unwritten;              /* errno last told of in EVENT_ZONE_UNWRITTEN */
+    unsigned unwritten; /* zones that are */
+    int64_t repeats_at; /* the second that `repeats` counts in */
+    unsigned repeats;
+    unsigned came, went;        /* told of in events since the configuration changed */
     struct channel_frame frame; /* for receiving */
 };
 
@@ -98,8 +105,17 @@ int zone_open_image(const struct zone *z, struct image **image, int *fd);
 /* Is what is served made from the zone file as it is now? */
 bool zone_is_current(const struct zone *z);
 /* Notes why the newest version is not served; NULL: nothing is wrong. */
-void zone_fault(struct zone *z, int error, const char *reason);
+void zone_fault(struct zone *z, int error, enum event event, const char *reason);
+/* A primary got a new version: notes whether its secondaries will see it. `before` is the serial it
+ * had, `changed` whether the content did. */
+void zone_note_serial(struct zone *z, uint32_t before, bool changed);
+/* What there is to say of the serial; "" nothing. */
+void zone_serial_text(const struct zone *z, char text[160]);
+/* May an event that was told already be told again, so that the history counts it? A few a second:
+ * very many zones that fail must not push all other events out. */
+bool keeper_may_repeat(struct keeper *k);
 /* Derives the state and writes the row. */
 void zone_show(struct zone *z);
-/* Tells EVENT_ZONE_UNWRITTEN once for each cause; 0: writing works again. */
+/* Notes whether what is served is in the store. Tells EVENT_ZONE_UNWRITTEN once for each zone and
+ * cause, of UNWRITTEN_TOLD zones at most; 0: it was written. */
 void zone_unwritten(struct zone *z, int store_errno);

@@ -270,6 +270,19 @@ static inline bool harness_event(struct harness *h, enum event event, const char
     return false;
 }
 
+/* How many events of the last ones are of a kind and about a subject; NULL any. */
+static inline unsigned harness_events(struct harness *h, enum event event, const char *subject)
+{
+    struct stats_events *ring = &h->stats->events[STATS_KEEPER];
+    struct stats_event e;
+    uint64_t count = atomic_load(&ring->count);
+    unsigned found = 0;
+    for (uint64_t i = count > STATS_EVENTS ? count - STATS_EVENTS : 0; i < count; i++)
+        found += stats_read_event(&ring->row[i % STATS_EVENTS], &e) && e.event == event &&
+                 (!subject || !strcmp(e.subject, subject));
+    return found;
+}
+
 static inline uint64_t harness_act(struct harness *h, enum action action, const char *zone)
 {
     struct msg_action m = {.id = h->next_id++, .action = action};

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "tests/unit/keeper/harness.h"
 
 #define A "\1a\4test"
@@ -193,7 +195,135 @@ static void serves_from_memory(void **state)
     assert_int_equal(harness_served(h, A), 7);
     assert_int_equal(harness_served(h, B), 8);
     assert_true(harness_event(h, EVENT_STATE_DIR, ""));
-    assert_true(harness_event(h, EVENT_ZONE_UNWRITTEN, ""));
+    assert_int_equal(harness_events(h, EVENT_ZONE_UNWRITTEN, "a.test."), 1);
+    assert_int_equal(harness_events(h, EVENT_ZONE_UNWRITTEN, "b.test."), 1);
+    harness_stop(h);
+    harness_free(h);
+}
+
+/* The row says what is not on disk until it is; nothing is said to be written that was not. */
+static void unwritten_zones_are_known(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    char path[160], text[MSG_TEXT_MAX];
+    struct stats_zone row;
+    harness_zone(h, "a.zone", 7, 10);
+    harness_zone(h, "b.zone", 8, 10);
+    harness_start(h, two);
+    harness_ready(h);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    snprintf(path, sizeof path, "%s/images/a.test.img", h->state);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    for (unsigned serial = 9; serial < 11; serial++) {
+        harness_zone(h, "a.zone", serial, 10);
+        assert_int_equal(harness_result(h, harness_act(h, ACTION_ZONE_RELOAD, "a.test."), text), 0);
+    }
+    assert_true(harness_row(h, "a.test.", &row));
+    assert_int_equal(row.state, ZONE_OK);
+    assert_int_equal(row.serial, 10);
+    assert_int_equal(row.unwritten, EISDIR);
+    assert_int_equal(harness_events(h, EVENT_ZONE_UNWRITTEN, "a.test."), 1);
+    assert_int_equal(harness_events(h, EVENT_ZONE_WRITTEN, "a.test."), 0);
+    /* A reload writes it although its file did not change. */
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(harness_result(h, harness_reload(h, two), text), 0);
+    assert_non_null(strstr(text, "1 zones loaded"));
+    assert_true(harness_row(h, "a.test.", &row));
+    assert_int_equal(row.unwritten, 0);
+    assert_int_equal(harness_events(h, EVENT_ZONE_WRITTEN, "a.test."), 1);
+    harness_stop(h);
+    harness_free(h);
+}
+
+static const char serial_zone[] = "$TTL 300\n@ SOA ns h %s 3600 600 86400 60\n@ NS ns\nns A %s\n%s";
+
+/* RFC 1982: secondaries see a change only with a higher serial. */
+static void serial_that_is_not_raised_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *serial, *address, *more;
+        enum event event; /* of the row afterwards; EVENT_COUNT none */
+        const char *text;
+    } steps[] = {
+        {"7", "192.0.2.1", "x A 192.0.2.8\nx A 192.0.2.9\n", EVENT_COUNT, "serial 7"},
+        {"7", "192.0.2.1", "x A 192.0.2.9 ; in another order\nx A 192.0.2.8\n", EVENT_COUNT,
+         "serial 7"},
+        {"7", "192.0.2.2", "", EVENT_SERIAL_SAME, "the serial 7 did not"},
+        {"7", "192.0.2.2", "; the same\n", EVENT_SERIAL_SAME, "the serial 7 did not"},
+        {"8", "192.0.2.2", "", EVENT_COUNT, "serial 8"},
+        {"6", "192.0.2.2", "", EVENT_SERIAL_LOWER, "serial 6 is older than 8"},
+        {"7", "192.0.2.2", "", EVENT_SERIAL_LOWER, "serial 7 is older than 8"},
+        {"9", "192.0.2.2", "", EVENT_COUNT, "serial 9"},
+        {"4000000000", "192.0.2.2", "", EVENT_SERIAL_LOWER, "is older than 9"},
+        {"10", "192.0.2.2", "", EVENT_COUNT, "serial 10"},
+    };
+    struct harness *h = harness_new();
+    char text[MSG_TEXT_MAX], zone[400];
+    struct stats_zone row;
+    harness_zone(h, "a.zone", 6, 10);
+    harness_zone(h, "b.zone", 8, 10);
+    harness_start(h, two);
+    harness_ready(h);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        snprintf(zone, sizeof zone, serial_zone, steps[i].serial, steps[i].address, steps[i].more);
+        harness_write(h, "a.zone", zone);
+        uint64_t id =
+            i % 2 ? harness_reload(h, two) : harness_act(h, ACTION_ZONE_RELOAD, "a.test.");
+        assert_int_equal(harness_result(h, id, text), 0);
+        assert_true(harness_row(h, "a.test.", &row));
+        assert_int_equal(row.state, ZONE_OK);
+        bool noted = steps[i].event != EVENT_COUNT;
+        assert_int_equal(row.event, noted ? steps[i].event : 0);
+        assert_int_equal(row.error, 0);
+        if (noted) {
+            assert_non_null(strstr(text, steps[i].text));
+            assert_non_null(strstr(row.reason, steps[i].text));
+            assert_true(harness_event(h, steps[i].event, steps[i].text));
+        } else {
+            assert_string_equal(row.reason, "");
+        }
+    }
+    assert_int_equal(harness_events(h, EVENT_SERIAL_SAME, "a.test."), 1);
+    assert_int_equal(harness_events(h, EVENT_SERIAL_LOWER, "a.test."), 3);
+    /* It outlives the keeper that saw it. */
+    snprintf(zone, sizeof zone, serial_zone, "10", "192.0.2.3", "");
+    harness_write(h, "a.zone", zone);
+    harness_result(h, harness_act(h, ACTION_ZONE_RELOAD, "a.test."), text);
+    harness_kill(h);
+    harness_start(h, two);
+    harness_ready(h);
+    assert_true(harness_row(h, "a.test.", &row));
+    assert_int_equal(row.event, EVENT_SERIAL_SAME);
+    harness_stop(h);
+    harness_free(h);
+}
+
+/* What comes and goes with a configuration is named, of very many the first. */
+static void zones_that_come_and_go_are_named(void **state)
+{
+    (void)state;
+    struct harness *h = harness_new();
+    struct buf zones = {0};
+    char text[MSG_TEXT_MAX];
+    harness_zone(h, "a.zone", 7, 5);
+    harness_zone(h, "b.zone", 8, 5);
+    for (int i = 0; i < 30; i++)
+        buf_printf(&zones, "  - {name: z%d.test., file: a.zone}\n", i);
+    harness_start(h, two);
+    harness_ready(h);
+    HARNESS_UNTIL(h, atomic_load(&h->stats->zones_settled));
+    assert_int_equal(harness_result(h, harness_reload(h, zones.data), text), 0);
+    assert_non_null(strstr(text, "30 new, 2 gone"));
+    assert_int_equal(harness_events(h, EVENT_ZONE_REMOVED, "a.test."), 1);
+    assert_true(harness_event(h, EVENT_ZONE_REMOVED, "a.zone"));
+    assert_int_equal(harness_events(h, EVENT_ZONE_ADDED, NULL), 21);
+    assert_int_equal(harness_events(h, EVENT_ZONE_ADDED, "z3.test."), 1);
+    assert_true(harness_event(h, EVENT_ZONE_ADDED, "10 more zones"));
+    buf_fini(&zones);
     harness_stop(h);
     harness_free(h);
 }
@@ -357,6 +487,9 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_zone_file),
         cmocka_unit_test(damaged_images_are_built_again),
         cmocka_unit_test(serves_from_memory),
+        cmocka_unit_test(unwritten_zones_are_known),
+        cmocka_unit_test(serial_that_is_not_raised_is_said),
+        cmocka_unit_test(zones_that_come_and_go_are_named),
         cmocka_unit_test(configuration_changes),
         cmocka_unit_test(included_files_are_part_of_the_zone),
         cmocka_unit_test(killed_loader_is_tried_again),

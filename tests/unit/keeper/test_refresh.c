@@ -204,6 +204,47 @@ static void expires_and_recovers(void **state)
     p->mode = PRIMARY_GOOD;
     HARNESS_UNTIL(h, !(harness_known(h, A)->flags & ZONE_IS_EXPIRED));
     HARNESS_UNTIL(h, harness_state(h, "a.test.") == ZONE_OK);
+    assert_int_equal(harness_events(h, EVENT_ZONE_RECOVERED, "a.test."), 1);
+    assert_true(harness_event(h, EVENT_ZONE_RECOVERED, "serial 5"));
+    end(h, p);
+}
+
+/* A list given takes the place of the primaries: who is not on it may not send NOTIFY. */
+static void allow_notify_is_what_was_given(void **state)
+{
+    (void)state;
+    struct primary *p = primary_start(5);
+    char zones[200];
+    struct harness *h = harness_new();
+    snprintf(zones, sizeof zones,
+             "  - {name: a.test., primaries: [%s], allow-notify: [192.0.2.7]}\n", p->address);
+    harness_start(h, zones);
+    harness_ready(h);
+    harness_serve(h);
+    HARNESS_UNTIL(h, harness_served(h, A) == 5);
+    const struct msg_zone *m = harness_known(h, A);
+    assert_int_equal(m->notify_count, 1);
+    assert_memory_equal(m->allow_notify[0].address, "\xc0\x00\x02\x07", 4);
+    end(h, p);
+}
+
+/* What the primary's trouble is stands in the rows. */
+static void older_serial_is_named(void **state)
+{
+    (void)state;
+    struct primary *p = primary_start(5);
+    struct stats_transfer row;
+    struct stats_zone zone;
+    struct harness *h = begin(p, NULL);
+    HARNESS_UNTIL(h, harness_served(h, A) == 5);
+    p->serial = 3;
+    HARNESS_UNTIL(h, harness_state(h, "a.test.") == ZONE_STALE);
+    assert_true(harness_row(h, "a.test.", &zone));
+    assert_int_equal(zone.event, EVENT_XFR_OLDER);
+    row_of(h, 0, &row);
+    assert_int_equal(row.event, EVENT_XFR_OLDER);
+    /* Each failure is an event, so that the history counts them. */
+    HARNESS_UNTIL(h, harness_events(h, EVENT_XFR_OLDER, "a.test.") > 1);
     end(h, p);
 }
 
@@ -387,6 +428,8 @@ int main(void)
         cmocka_unit_test(bad_streams_leave_the_old_version),
         cmocka_unit_test(forged_answers_are_ignored),
         cmocka_unit_test(expires_and_recovers),
+        cmocka_unit_test(allow_notify_is_what_was_given),
+        cmocka_unit_test(older_serial_is_named),
         cmocka_unit_test(second_primary_helps),
         cmocka_unit_test(timers_survive),
         cmocka_unit_test(expiry_survives),
