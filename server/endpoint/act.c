@@ -74,7 +74,8 @@ static void check_zone(struct act *a)
     if (!info->zone)
         return;
     if (!zone_find(a->context->stats, a->zone, &row, &z)) {
-        act_refuse(a, 404, "missing", "no such zone", "List the zones with GET /v1/zones.");
+        act_refuse(a, 404, "missing", "no such zone",
+                   "See the zones there are with: zonedeck zones.");
     } else if (info->role[0] && strcmp(info->role, zone_role_name(z.role))) {
         snprintf(text, sizeof text, "%s is for a %s zone; this is a %s", info->verb, info->role,
                  zone_role_name(z.role));
@@ -93,8 +94,10 @@ struct act *act_new(const struct context *context, enum action action, const cha
     snprintf(a->zone, sizeof a->zone, "%s", zone);
     if (!is_allowed(a, source))
         refuse_stranger(a, source->is_unix);
-    else if (!command_allow(context->command, clk_mono_ns()))
-        act_refuse(a, 429, "limit", "more than 10 actions a second",
+    else if (!command_allow(context->command, action_info[action].zone, clk_mono_ns()))
+        act_refuse(a, 429, "limit",
+                   action_info[action].zone ? "more than 10 actions on zones a second"
+                                            : "more than 10 actions on the service a second",
                    "Wait a moment and ask again.");
     else
         check_zone(a);

@@ -27,8 +27,8 @@ struct command {
     int supervisor;
     bool gone;
     uint64_t next_id;
-    int64_t second; /* of the rate */
-    unsigned this_second;
+    int64_t second;          /* of the rate */
+    unsigned this_second[2]; /* actions on the service, on zones */
     struct ticket ticket[COMMAND_TICKETS];
 };
 
@@ -38,16 +38,16 @@ static const struct {
     unsigned status;
     const char *remedy;
 } meanings[] = {
-    {ERR_MISSING, 404, "List the zones with GET /v1/zones."},
+    {ERR_MISSING, 404, "See the zones there are with: zonedeck zones."},
     {ERR_EXISTS, 409, "Wait until the other one has ended."},
-    {ERR_USAGE, 409, "See which actions fit this zone in docs/http.md."},
+    {ERR_USAGE, 409, "See what the zone is with: zonedeck zone NAME."},
     {ERR_LIMIT, 429, "Wait a moment and ask again."},
     {ERR_CONFIG, 422, "Correct the configuration and check it with: zonedeckd -t -c FILE."},
     {ERR_FORMAT, 422, "Correct the zone file and check it with: zonedeckd -t ZONE FILE."},
     {ERR_ZONE, 422, "Correct the zone file and check it with: zonedeckd -t ZONE FILE."},
     {ERR_REFUSED, 502, "Look at the primary: it must run, and allow this server's address."},
     {ERR_TIMEOUT, 502, "Check the other side and the network."},
-    {ERR_CLOSED, 503, "See GET /v1/status for what is wrong with the server."},
+    {ERR_CLOSED, 503, "See what is wrong with: zonedeck status."},
     {ERR_MEMORY, 503, "Free memory or raise the limit; what was served goes on."},
     {ERR_SPACE, 507, "Free space in the state directory."},
 };
@@ -73,15 +73,15 @@ void command_free(struct command *c)
     free(c);
 }
 
-bool command_allow(struct command *c, int64_t now)
+bool command_allow(struct command *c, bool zone, int64_t now)
 {
     pthread_mutex_lock(&c->lock);
     if (now / CLK_SECOND != c->second) {
         c->second = now / CLK_SECOND;
-        c->this_second = 0;
+        c->this_second[false] = c->this_second[true] = 0;
     }
-    bool allowed = c->this_second < COMMAND_RATE;
-    c->this_second += allowed;
+    bool allowed = c->this_second[zone] < COMMAND_RATE;
+    c->this_second[zone] += allowed;
     pthread_mutex_unlock(&c->lock);
     return allowed;
 }
@@ -133,7 +133,7 @@ static void describe(int err, struct command_outcome *out)
     out->status = 500;
     out->result = "failed";
     out->error = err_name(err);
-    out->remedy = "See GET /v1/events for what happened.";
+    out->remedy = "See what happened with: zonedeck events.";
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
         if (meanings[i].err == err) {
             out->status = meanings[i].status;
@@ -177,7 +177,7 @@ bool command_take(struct command *c, int ticket, struct command_outcome *out)
             out->status = 504;
             out->result = "unknown";
             out->error = err_name(ERR_TIMEOUT);
-            out->remedy = "See GET /v1/events: it may still be done.";
+            out->remedy = "It may still be done; see: zonedeck events.";
         } else if (t->result.status) {
             describe(t->result.status, out);
         }

@@ -27,8 +27,10 @@ struct command_outcome {
 int command_new(struct command **command, int supervisor);
 void command_free(struct command *command);
 
-/* Takes one of the COMMAND_RATE actions of this second; false when they are used up. */
-bool command_allow(struct command *command, int64_t now);
+/* Takes one of this second's COMMAND_RATE actions on zones, or of as many on the service; false
+ * when they are used up. The service has its own, so that nothing asked of zones keeps an operator
+ * from restarting it. */
+bool command_allow(struct command *command, bool zone, int64_t now);
 /* Sends an action. Returns a ticket (from 1 on), or a negative error: ERR_EXISTS the same action on
  * the same zone is on its way, ERR_LIMIT too many are, ERR_CLOSED no supervisor, ERR_TIMEOUT it
  * does not take messages. `wake` is not called then. */

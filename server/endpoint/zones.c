@@ -306,7 +306,7 @@ void zone_get(const struct request *q, struct reply *r)
     struct stats_zone z;
     uint32_t row;
     if (!zone_find(c->stats, q->zone, &row, &z)) {
-        reply_error(r, c, 404, "no such zone", "List the zones with GET /v1/zones.");
+        reply_error(r, c, 404, "no such zone", "See the zones there are with: zonedeck zones.");
         return;
     }
     reply_open(r, c, 200);

@@ -535,6 +535,23 @@ static void h13_many_restarts(void **state)
     still_answers();
 }
 
+/* What is asked of zones does not keep anybody from restarting the service. */
+static void h13_zones_apart(void **state)
+{
+    enum { MANY = 30 };
+    struct msg_action a;
+    int limited = 0;
+    (void)state;
+    for (int i = 0; i < MANY; i++)
+        limited += stage_post(&stage, true, "/v1/zones/nix.example./reload", body, CAP) == 429;
+    assert_true(limited > 0);
+    assert_non_null(strstr(body, "on zones"));
+    pid_t pid = ask_beside(true, "/v1/service/restart");
+    assert_true(stage_action(&stage, &a, 5000));
+    stage_result(&stage, a.id, 0, "restarted");
+    assert_int_equal(status_of(pid), 20);
+}
+
 static void h14_restart_twice(void **state)
 {
     struct msg_action a;
@@ -828,16 +845,16 @@ static void keeps_alive(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(pages_are_json),    CASE(status_fields),      CASE(problems_in_order),
-        CASE(events_are_kept),   CASE(metrics_are_there),  CASE(keeps_alive),
-        CASE(action_is_done),    CASE(action_names),       CASE(h1_host),
-        CASE(h2_other_sites),    CASE(h3_methods),         CASE(h4_content_type),
-        CASE(h5_token),          CASE(h5_token_rotates),   CASE(h6_paths),
-        CASE(h7_framing),        CASE(h7_smuggling),       CASE(h8_slow_request),
-        CASE(h9_idle),           CASE(h10_no_descriptors), CASE(h11_large_body),
-        CASE(h12_bodies),        CASE(h13_many_restarts),  CASE(h14_restart_twice),
-        CASE(h15_dead_and_hung), CASE(h16_many_zones),     CASE(h17_other_user),
-        CASE(h18_killed),        CASE(supervisor_gone),
+        CASE(pages_are_json),  CASE(status_fields),      CASE(problems_in_order),
+        CASE(events_are_kept), CASE(metrics_are_there),  CASE(keeps_alive),
+        CASE(action_is_done),  CASE(action_names),       CASE(h1_host),
+        CASE(h2_other_sites),  CASE(h3_methods),         CASE(h4_content_type),
+        CASE(h5_token),        CASE(h5_token_rotates),   CASE(h6_paths),
+        CASE(h7_framing),      CASE(h7_smuggling),       CASE(h8_slow_request),
+        CASE(h9_idle),         CASE(h10_no_descriptors), CASE(h11_large_body),
+        CASE(h12_bodies),      CASE(h13_many_restarts),  CASE(h14_restart_twice),
+        CASE(h13_zones_apart), CASE(h15_dead_and_hung),  CASE(h16_many_zones),
+        CASE(h17_other_user),  CASE(h18_killed),         CASE(supervisor_gone),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
