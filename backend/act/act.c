@@ -97,7 +97,7 @@ void act_path(enum action action, const char *zone, struct buf *to)
     const struct action_info *info = &action_info[action];
     if (info->zone) {
         buf_puts(to, "/v1/zones/");
-        http_escape(to, zone);
+        http_zone(to, zone);
     } else {
         buf_puts(to, "/v1/service");
     }
@@ -112,8 +112,9 @@ static void read_no_reply(struct act_result *to, const struct http_reply *reply,
         return;
     }
     to->outcome = ACT_UNKNOWN;
-    snprintf(to->text, sizeof(to->text), "the answer was lost (%s); look before you ask again",
+    snprintf(to->text, sizeof(to->text), "the answer was lost (%s)",
              reply->error[0] ? reply->error : err_text(result));
+    snprintf(to->remedy, sizeof(to->remedy), "look before you ask again");
 }
 
 void act_result_read(struct act_result *to, const struct http_reply *reply, int result)
@@ -135,9 +136,26 @@ void act_result_read(struct act_result *to, const struct http_reply *reply, int 
         to->outcome = ACT_UNKNOWN;
     const char *text = o.text[0] ? o.text : o.error;
     if (text[0])
-        snprintf(to->text, sizeof(to->text), "%s%s%s", text, o.remedy[0] ? "; " : "", o.remedy);
+        snprintf(to->text, sizeof(to->text), "%s", text);
     else if (to->outcome != ACT_DONE)
         snprintf(to->text, sizeof(to->text), "HTTP status %ld", reply->status);
+    snprintf(to->remedy, sizeof(to->remedy), "%s", o.remedy);
+}
+
+bool act_is_early(const struct http_reply *reply)
+{
+    return reply->status == 429;
+}
+
+void act_result_json(enum action action, const char *zone, const struct act_result *result,
+                     struct buf *to)
+{
+    static const char *const words[] = {
+        [ACT_DONE] = "done", [ACT_FAILED] = "failed", [ACT_UNKNOWN] = "unknown"};
+    const char *const members[] = {"action", action_info[action].verb, "zone", zone,
+                                   "result", words[result->outcome],   "text", result->text,
+                                   "remedy", result->remedy,           NULL};
+    reply_write(to, members);
 }
 
 const char *act_outcome_name(enum act_outcome outcome)

@@ -28,7 +28,8 @@ enum act_outcome { ACT_DONE, ACT_FAILED, ACT_UNKNOWN };
 
 struct act_result {
     enum act_outcome outcome;
-    char text[1200]; /* for a person; one line */
+    char text[700];   /* for a person; one line */
+    char remedy[400]; /* what to do; "" */
 };
 
 /* Captures the server and, unless it is "", a zone of its model. */
@@ -49,4 +50,9 @@ void act_path(enum action action, const char *zone, struct buf *to);
 /* What a reply, or its absence (`result` of http_finish), means. */
 void act_result_read(struct act_result *to, const struct http_reply *reply, int result);
 /* "DONE", "FAILED", "UNKNOWN". */
+/* Whether the server only asks to come later: too many actions a second. */
+bool act_is_early(const struct http_reply *reply);
+/* {"action", "zone", "result", "text", "remedy"}. */
+void act_result_json(enum action action, const char *zone, const struct act_result *result,
+                     struct buf *to);
 const char *act_outcome_name(enum act_outcome outcome);

@@ -203,3 +203,16 @@ unsigned model_transfer_severity(const struct model_transfer *t)
         return 2;
     return state == TRANSFER_STATE_COUNT ? 1 : 0;
 }
+
+unsigned model_event_severity(const struct model_event *e)
+{
+    return !strcmp(e->severity, "error") ? 2 : !strcmp(e->severity, "warning") ? 1 : 0;
+}
+
+void model_event_text(const struct model_event *e, struct buf *to)
+{
+    size_t len = strlen(e->title);
+    if (strncmp(e->text, e->title, len) != 0)
+        buf_printf(to, "%s%s", e->title, e->text[0] ? ": " : "");
+    buf_puts(to, e->text);
+}

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/base/buf.h"
 #include "backend/contract/counters.h"
 #include "backend/contract/states.h"
 #include "backend/model/text.h"
@@ -291,5 +292,8 @@ enum zone_state model_zone_state(const char *word);
 enum transfer_state model_transfer_state(const char *word);
 /* 0 fine, 1 watch, 2 bad: as the server says, else by the state's word. */
 unsigned model_zone_severity(const struct model_zone *z);
-/* How bad a transfer is, likewise. */
+/* "title: text", without saying anything twice. */
+void model_event_text(const struct model_event *e, struct buf *to);
+/* How bad an event or a transfer is, likewise. */
+unsigned model_event_severity(const struct model_event *e);
 unsigned model_transfer_severity(const struct model_transfer *t);

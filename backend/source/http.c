@@ -94,6 +94,14 @@ void http_escape(struct buf *to, const char *name)
     }
 }
 
+void http_zone(struct buf *to, const char *name)
+{
+    if (strcmp(name, ".") != 0)
+        http_escape(to, name);
+    else
+        buf_puts(to, "@");
+}
+
 static size_t receive(char *data, size_t size, size_t count, void *ctx)
 {
     struct http_reply *reply = ctx;

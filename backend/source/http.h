@@ -42,6 +42,9 @@ int http_init(const struct http_address *addresses, unsigned count);
 void http_exit(void);
 /* The characters of a zone name that mean something in a path become %XX. */
 void http_escape(struct buf *to, const char *name);
+/* A zone's name as the segment of a path. The root zone is "@": a segment that is a dot is dropped
+ * on the way. */
+void http_zone(struct buf *to, const char *name);
 /* Prepares an easy handle for one request; `reply` is emptied and must outlive the transfer.
  * `headers` is kept by the caller. ERR_MEMORY. */
 int http_prepare(CURL *easy, const struct http_address *a, bool post, const char *path,

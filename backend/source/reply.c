@@ -231,6 +231,29 @@ static int dump_to(const char *data, size_t len, void *ctx)
     return b->failed ? -1 : 0;
 }
 
+static json_t *json_of(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    struct buf plain = {0};
+    for (const char *p = text; *p; p++)
+        buf_printf(&plain, "%c", (unsigned char)*p < 0x80 ? *p : '?');
+    string = json_string(plain.data ? plain.data : "");
+    buf_fini(&plain);
+    return string;
+}
+
+void reply_write(struct buf *to, const char *const members[])
+{
+    json_t *object = json_object();
+    for (; object && *members; members += 2)
+        to->failed |= json_object_set_new(object, members[0], json_of(members[1])) != 0;
+    if (!object || json_dump_callback(object, dump_to, to, JSON_COMPACT))
+        to->failed = true;
+    json_decref(object);
+}
+
 /* The first page's members without its rows; the brace stays open. */
 static void begin_pages(struct buf *out, json_t *root, const char *list)
 {

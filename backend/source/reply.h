@@ -29,6 +29,10 @@ struct reply_outcome {
 
 int reply_outcome(struct reply_outcome *to, const char *json, size_t len);
 
+/* Writes one JSON object of texts: name, text, name, text, …, NULL. Bytes of a text that is no
+ * UTF-8 become '?'. */
+void reply_write(struct buf *to, const char *const members[]);
+
 /* Joins the pages of a list into one JSON object: the members of the first page's object, then the
  * rows of all. An empty joiner is {0}. */
 struct reply_pages {

@@ -172,7 +172,7 @@ static void list_path(const struct source *s, enum list list, struct buf *path)
         buf_printf(path, "/v1/events?limit=%u", s->want.event_limit ? s->want.event_limit : 200);
     } else {
         buf_puts(path, "/v1/zones/");
-        http_escape(path, s->want.zone);
+        http_zone(path, s->want.zone);
     }
 }
 

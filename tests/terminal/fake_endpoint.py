@@ -88,7 +88,7 @@ class State:
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.rate = 1000          # queries a second that the counters show
         self.mode = "good"        # good, hang, close, garbage, error, huge, slow
-        self.answers = {}         # "POST path" -> (status, object), or "hang" or "close"
+        self.answers = {}         # "POST path" -> (status, object), "hang", "close", or a list of those
         self.posts = []
         self.tokens = []
         self.requests = []
@@ -145,8 +145,9 @@ class State:
                          "system_total": 8 << 30, "system_available": 5 << 30}
         if path.startswith("/v1/zones/"):
             name = urllib.parse.unquote(path[len("/v1/zones/"):])
+            name = "." if name == "@" else name.rstrip(".") + "."
             for z in self.zones:
-                if z["name"].rstrip(".") == name.rstrip("."):
+                if z["name"] == name:
                     rows = [t for t in self.transfers if t["zone"] == z["name"]]
                     return 200, {**self.common(), "zone": z, "transfers": rows}
         return 404, {**self.common(), "error": "no such thing", "remedy": "look at the list"}
@@ -185,6 +186,8 @@ class Handler(socketserver.StreamRequestHandler):
                 state.posts.append(path)
         if method == "POST":
             answer = state.answers.get(path, (200, {**state.common(), "result": "done", "text": "it was done"}))
+            if isinstance(answer, list):  # one after the other; the last one stays
+                answer = answer.pop(0) if len(answer) > 1 else answer[0]
         else:
             answer = {"hang": "hang", "close": "close"}.get(mode)
             if answer is None:

@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
 """The command line: what it prints, and its exit statuses 0 done, 1 failed, 2 usage."""
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
+import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console import FOLDER, SOCKET, ZONEDECK, endpoint, fake_endpoint  # noqa: E402
@@ -72,6 +77,92 @@ def actions():
 
 
 @case
+def root_zone():
+    """A path segment that is a dot gets lost on the way: the root zone is asked for as @."""
+    state.zones.append(fake_endpoint.zone("."))
+    for name in (".", "@"):
+        check("zone     .\n" in run("zone", name).stdout, run("zone", name))
+        for verb in ("reload", "notify", "refresh", "retransfer"):
+            state.posts.clear()
+            check_equal(run(verb, name).returncode, 0, verb)
+            check_equal([urllib.parse.unquote(path) for path in state.posts], [f"/v1/zones/@/{verb}"])
+    state.zones.pop()
+
+
+@case
+def too_many_at_once():
+    """Actions that the server will not take this second are asked for again, until it does."""
+    early = (429, {"result": "failed", "error": "limit", "text": "more than 10 actions on zones a second"})
+    state.answers["/v1/zones/m3./reload"] = [early, early, (200, {"result": "done", "text": "in the end"})]
+    names = [f"m{i}." for i in range(15)]
+    state.posts.clear()
+    r = run("reload", *names)
+    check_equal(r.returncode, 0, r.stderr)
+    check_equal(r.stdout.count(": done"), 15, r.stdout)
+    check_equal(len(state.posts), 17)
+
+
+@case
+def event_lines():
+    """Number, severity, subject, title and text; cut on a terminal, whole in a pipe."""
+    long = "why " * 60 + "end"
+    state.events.insert(0, fake_endpoint.event(1000, long, "error", "example.net.", 5, count=7))
+    line = run("events").stdout.splitlines()[0]
+    check(line.endswith(f" 1000 error   x7   example.net.: A title: {long}"), line)
+    main_fd, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen([ZONEDECK, *URL, "events"], stdout=other)
+    os.close(other)
+    text = b""
+    try:
+        while got := os.read(main_fd, 65536):
+            text += got
+    except OSError:  # the other side was closed
+        pass
+    os.close(main_fd)
+    check_equal(process.wait(10), 0)
+    lines = text.decode().splitlines()
+    check_equal(len(lines), 4, lines)
+    check_equal(max(len(line) for line in lines), 80, lines)
+    check("example.net.: A title: why" in lines[0] and lines[0].endswith(">"), lines[0])
+    state.events.pop(0)
+
+
+@case
+def json_actions():
+    """--json prints one array with what came of each action."""
+    state.answers["/v1/zones/j1./reload"] = (404, {"result": "failed", "error": "missing", "text": "no such \u00e9",
+                                                   "remedy": "see: zonedeck zones"})
+    state.answers["/v1/zones/j2./reload"] = "close"
+    r = run("reload", "j1.", "j2.", 'j"3.', "--json")
+    check_equal((r.returncode, r.stderr), (1, ""))
+    got = json.loads(r.stdout)
+    check_equal([(a["action"], a["zone"], a["result"]) for a in got],
+                [("reload", "j1.", "failed"), ("reload", "j2.", "unknown"), ("reload", 'j"3.', "done")])
+    check_equal((got[0]["text"], got[0]["remedy"]), ("no such \u00e9", "see: zonedeck zones"))
+    check("lost" in got[1]["text"] and got[1]["remedy"], got[1])
+    r = run("restart", "--json")
+    check_equal(json.loads(r.stdout), [{"action": "restart", "zone": "", "result": "done", "text": "it was done",
+                                        "remedy": ""}])
+    check_equal(r.returncode, 0)
+    r = run("notify", "a.", "--json", url=["-s", f"unix:{FOLDER}/nobody"])
+    check_equal(r.returncode, 1)
+    check("No such file" in json.loads(r.stdout)[0]["text"], r.stdout)
+
+
+@case
+def json_errors():
+    for args, text in ((["zone", "nix.example."], "no such thing"), (["status"], None), (["zones"], None)):
+        url = URL if text else ["-s", f"unix:{FOLDER}/nobody"]
+        r = run(*args, "--json", url=url)
+        check_equal((r.returncode, r.stderr, r.stdout.count("\n")), (1, "", 1), args)
+        check((text or "No such file") in json.loads(r.stdout)["error"], r.stdout)
+    state.mode = "error"
+    check_equal(json.loads(run("status", "--json").stdout), {"error": "broken"})
+    state.mode = "good"
+
+
+@case
 def failed_actions():
     """One that fails makes the status 1; the others are still asked for."""
     state.answers["/v1/zones/bad./reload"] = (404, {"result": "failed", "error": "missing", "text": "no such zone",
@@ -88,7 +179,7 @@ def failed_actions():
 
 @case
 def no_server():
-    for args in (["status"], ["zones", "--json"], ["reload"], ["reload", "a."], ["zone", "a."]):
+    for args in (["status"], ["zones"], ["reload"], ["reload", "a."], ["zone", "a."]):
         r = run(*args, url=["-s", f"unix:{FOLDER}/nobody"])
         check_equal(r.returncode, 1, args)
         check("No such file" in r.stderr, r.stderr)
@@ -124,7 +215,7 @@ def hostile_text():
 @case
 def usage():
     for args in (["nonsense"], ["zone"], ["zone", "a.", "b."], ["retransfer"], ["notify"], ["restart", "a."],
-                 ["status", "x"], ["status", "--nonsense"], ["reload", "--json"], ["--json"],
+                 ["status", "x"], ["status", "--nonsense"], ["--json"],
                  ["-s", "ftp://x", "status"], ["-s", "unix:/a", "status"], ["--token-file", "/nonexistent", "status"]):
         r = run(*args)
         check_equal(r.returncode, 2, args)
@@ -134,6 +225,7 @@ def usage():
         r = run(*args)
         check_equal(r.returncode, 0, args)
         check(text in r.stdout, r.stdout)
+    check("history" not in run("--help").stdout, "what is not there is not offered")
 
 
 @case

@@ -4,9 +4,11 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/act/act.h"
+#include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "tui/cli/print.h"
 
@@ -42,12 +44,15 @@ static void usage(FILE *to)
     fputs("usage: zonedeck [-s URL]... [--token-file FILE]                    the console\n"
           "       zonedeck [-s URL] [--token-file FILE] VERB [ARG...] [--json]  one shot\n\n",
           to);
-    for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+    for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (verbs[i].kind == LATER)
+            continue;
         fprintf(to, "  %-10s %-10s %s\n", verbs[i].name, verbs[i].usage, verbs[i].help);
+    }
     fputs("\n  -s, --server URL     unix:PATH, http://HOST:PORT or https://HOST:PORT; default "
           "" HTTP_LOCAL "\n"
           "      --token-file F   file with the bearer token of the server, for actions over TCP\n"
-          "      --json           print the server's reply\n"
+          "      --json           print the server's reply, or what came of each action, as JSON\n"
           "  -h, --help           this text\n"
           "  -V, --version        the version\n\n"
           "exit status: 0 done, 1 failed or not known, 2 wrong usage\n",
@@ -143,11 +148,8 @@ static const struct verb *find_verb(const char *name)
 /* Why the command line does not fit the verb; NULL when it does. */
 static const char *wrong(const struct cli *cli, const struct verb *verb)
 {
-    bool acts = verb->kind == ACT_ZONE || verb->kind == ACT_SERVICE || verb->kind == ACT_EITHER;
     if (cli->server_count > 1)
         return "takes one -s";
-    if (acts && cli->json)
-        return "has no --json";
     if (verb->kind == READ_ONE && cli->argument_count != 1)
         return "takes one zone";
     if (verb->kind == ACT_ZONE && cli->argument_count == 0)
@@ -157,10 +159,31 @@ static const char *wrong(const struct cli *cli, const struct verb *verb)
     return NULL;
 }
 
+/* The same as `complain` for programs: what the server said, or why it said nothing. */
+static int complain_json(const struct cli *cli, const struct http_reply *reply)
+{
+    struct reply_outcome o;
+    char text[800];
+    if (reply->status && reply->body.data &&
+        !reply_outcome(&o, reply->body.data, reply->body.len) && o.error[0]) {
+        print_raw(reply->body.data, reply->body.len);
+        return 1;
+    }
+    if (reply->status)
+        snprintf(text, sizeof(text), "%s replied with HTTP status %ld", cli->servers[0].url,
+                 reply->status);
+    else
+        snprintf(text, sizeof(text), "no answer from %s: %s", cli->servers[0].url, reply->error);
+    print_json_error(text, "");
+    return 1;
+}
+
 static int complain(const struct cli *cli, const struct http_reply *reply, const char *doing)
 {
     struct reply_outcome o;
     const char *url = cli->servers[0].url;
+    if (cli->json)
+        return complain_json(cli, reply);
     if (!reply->status)
         fprintf(stderr, "zonedeck: %s: no answer from %s: %s\n", doing, url, reply->error);
     else if (reply->body.data && !reply_outcome(&o, reply->body.data, reply->body.len) &&
@@ -226,15 +249,34 @@ static int show_pages(const struct cli *cli, const struct verb *verb)
     return rc;
 }
 
-static int act_on(const struct cli *cli, enum action action, const char *zone)
+/* Asks for an action, and again for as long as the server takes no more of them this second. */
+static int ask(const struct cli *cli, const char *path, struct http_reply *reply)
+{
+    enum { PAUSE_MS = 150, PATIENCE_MS = 30000 };
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * CLK_MS};
+    int64_t deadline = clk_mono_ns() + PATIENCE_MS * CLK_MS;
+    int rc;
+    while (!(rc = http_call(&cli->servers[0], true, path, reply)) && act_is_early(reply) &&
+           clk_mono_ns() < deadline)
+        nanosleep(&pause, NULL);
+    return rc;
+}
+
+/* Acts and tells; with --json the telling is one more row in `rows`. */
+static int act_on(const struct cli *cli, enum action action, const char *zone, struct buf *rows)
 {
     struct http_reply reply = {0};
     struct act_result result;
     struct buf path = {0};
     act_path(action, zone, &path);
-    int rc = path.failed ? ERR_MEMORY : http_call(&cli->servers[0], true, path.data, &reply);
+    int rc = path.failed ? ERR_MEMORY : ask(cli, path.data, &reply);
     act_result_read(&result, &reply, rc);
-    print_outcome(action_info[action].verb, zone, &result);
+    if (cli->json) {
+        buf_puts(rows, rows->len ? "," : "[");
+        act_result_json(action, zone, &result, rows);
+    } else {
+        print_outcome(action_info[action].verb, zone, &result);
+    }
     buf_fini(&path);
     http_reply_fini(&reply);
     return result.outcome == ACT_DONE ? 0 : 1;
@@ -242,11 +284,18 @@ static int act_on(const struct cli *cli, enum action action, const char *zone)
 
 static int act_all(const struct cli *cli, const struct verb *verb)
 {
+    bool service = verb->kind == ACT_SERVICE || !cli->argument_count;
+    struct buf rows = {0};
     int rc = 0;
-    if (verb->kind == ACT_SERVICE || !cli->argument_count)
-        return act_on(cli, action_find(verb->name, false), "");
+    if (service)
+        rc = act_on(cli, action_find(verb->name, false), "", &rows);
     for (unsigned i = 0; i < cli->argument_count; i++)
-        rc |= act_on(cli, action_find(verb->name, true), cli->arguments[i]);
+        rc |= act_on(cli, action_find(verb->name, true), cli->arguments[i], &rows);
+    if (cli->json) {
+        buf_puts(&rows, "]");
+        rc |= rows.failed ? 1 : print_raw(rows.data, rows.len);
+    }
+    buf_fini(&rows);
     return rc;
 }
 
@@ -254,7 +303,7 @@ static int show_zone(const struct cli *cli, const struct verb *verb)
 {
     struct buf path = {0};
     buf_puts(&path, verb->path);
-    http_escape(&path, cli->arguments[0]);
+    http_zone(&path, cli->arguments[0]);
     int rc = path.failed ? 1 : show(cli, verb, path.data);
     buf_fini(&path);
     return rc;

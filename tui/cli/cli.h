@@ -3,7 +3,9 @@
  *     zonedeck [-s URL]... [--token-file FILE] [VERB [ARGUMENT...]] [--json]
  *
  * Exit status: 0 done, 1 failed or not known, 2 wrong usage. With --json a reading verb prints what
- * the server replied, one JSON object; text is for people and may change. */
+ * the server replied, one JSON object, or {"error", "remedy"}; an action prints one array with
+ * {"action", "zone", "result", "text", "remedy"} for each zone, or for the service with a zone of
+ * "". Text is for people and may change. The root zone is "." or "@". */
 #pragma once
 
 #include "backend/source/http.h"

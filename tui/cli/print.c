@@ -2,12 +2,30 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "backend/base/clk.h"
 #include "backend/model/format.h"
 #include "backend/model/model.h"
 
-/* Prints with everything that is not printable ASCII escaped, but for the line feed at the end. */
+/* Prints with everything that is not printable ASCII escaped, but for the line feed at the end;
+ * at most `width` columns unless that is 0. */
+static void put_text(FILE *to, unsigned width, const char *text)
+{
+    struct buf line = {0};
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        buf_printf(&line, *p >= 0x20 && *p < 0x7f ? "%c" : "\\x%02x", *p);
+    if (width && line.len > width) {
+        line.len = width;
+        line.data[width - 1] = '>';
+    }
+    while (line.len && line.data[line.len - 1] == ' ')
+        line.len--;
+    fprintf(to, "%.*s\n", (int)line.len, line.data ? line.data : "");
+    buf_fini(&line);
+}
+
 static void put(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void put(FILE *to, const char *format, ...)
@@ -17,15 +35,7 @@ static void put(FILE *to, const char *format, ...)
     va_start(ap, format);
     buf_vprintf(&line, format, ap);
     va_end(ap);
-    while (line.len && line.data[line.len - 1] == ' ')
-        line.data[--line.len] = '\0';
-    for (const unsigned char *p = (const unsigned char *)line.data; p && *p; p++) {
-        if (*p >= 0x20 && *p < 0x7f)
-            fputc(*p, to);
-        else
-            fprintf(to, "\\x%02x", *p);
-    }
-    fputc('\n', to);
+    put_text(to, 0, line.data ? line.data : "");
     buf_fini(&line);
 }
 
@@ -36,7 +46,9 @@ static const char *dash(const char *text)
 
 struct print print_begin(void)
 {
-    return (struct print){.now = clk_wall()};
+    struct winsize size;
+    bool known = isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+    return (struct print){.now = clk_wall(), .width = known ? size.ws_col : 0};
 }
 
 int print_end(const struct print *p)
@@ -203,6 +215,20 @@ void print_zone(struct print *p, const struct http_reply *reply)
     model_detail_fini(&d);
 }
 
+static void put_event(const struct print *p, const struct model_event *e)
+{
+    struct buf line = {0};
+    struct short_text at = value_known(e->last) ? format_date(e->last.n) : (struct short_text){"-"};
+    char count[32] = "";
+    if (value_or(e->count, 1) > 1)
+        snprintf(count, sizeof(count), "x%s", format_value(e->count, UNIT_COUNT).text);
+    buf_printf(&line, "%s %5s %-7s %-4s %s%s", at.text, format_value(e->number, UNIT_EXACT).text,
+               e->severity, count, e->subject, e->subject[0] ? ": " : "");
+    model_event_text(e, &line);
+    put_text(stdout, p->width, line.data ? line.data : "");
+    buf_fini(&line);
+}
+
 void print_events(struct print *p, const struct http_reply *reply)
 {
     struct model_events events = {0};
@@ -210,15 +236,8 @@ void print_events(struct print *p, const struct http_reply *reply)
         p->bad_reply = true;
         return;
     }
-    for (unsigned i = 0; i < events.count; i++) {
-        const struct model_event *e = &events.rows[i];
-        struct short_text at =
-            value_known(e->last) ? format_date(e->last.n) : (struct short_text){"-"};
-        put(stdout, "%s %5s %-7s %s%s%s%s%s", at.text, format_value(e->number, UNIT_EXACT).text,
-            e->severity, e->subject, e->subject[0] ? ": " : "", e->text[0] ? e->text : e->title,
-            value_or(e->count, 1) > 1 ? "  x" : "",
-            value_or(e->count, 1) > 1 ? format_value(e->count, UNIT_EXACT).text : "");
-    }
+    for (unsigned i = 0; i < events.count; i++)
+        put_event(p, &events.rows[i]);
     model_events_fini(&events);
 }
 
@@ -260,13 +279,22 @@ void print_refusal(const char *doing, const struct reply_outcome *o)
         o->remedy[0] ? "; " : "", o->remedy);
 }
 
+void print_json_error(const char *error, const char *remedy)
+{
+    const char *const members[] = {"error", error, "remedy", remedy, NULL};
+    struct buf line = {0};
+    reply_write(&line, members);
+    print_raw(line.data ? line.data : "", line.len);
+    buf_fini(&line);
+}
+
 void print_outcome(const char *verb, const char *zone, const struct act_result *result)
 {
     FILE *to = result->outcome == ACT_DONE ? stdout : stderr;
-    put(to, "%s%s%s: %s%s%s", verb, zone[0] ? " " : "", zone,
+    put(to, "%s%s%s: %s%s%s%s%s", verb, zone[0] ? " " : "", zone,
         result->outcome == ACT_DONE     ? "done"
         : result->outcome == ACT_FAILED ? "failed"
                                         : "unknown",
-        result->text[0] ? ": " : "", result->text);
+        result->text[0] ? ": " : "", result->text, result->remedy[0] ? "; " : "", result->remedy);
     fflush(to);
 }

@@ -10,6 +10,7 @@ struct print {
     int64_t now; /* epoch, s */
     bool titled; /* the titles of a list were printed */
     bool bad_reply;
+    unsigned width; /* of the terminal that lists are cut to; 0 whole lines */
 };
 
 struct print print_begin(void);
@@ -24,5 +25,7 @@ void print_memory(struct print *p, const struct http_reply *reply);
 /* JSON as it came, and a line feed. Returns the exit status. */
 int print_raw(const char *data, size_t len);
 void print_refusal(const char *doing, const struct reply_outcome *o);
+/* {"error", "remedy"} on stdout. */
+void print_json_error(const char *error, const char *remedy);
 /* Done goes to stdout, the rest to stderr. */
 void print_outcome(const char *verb, const char *zone, const struct act_result *result);

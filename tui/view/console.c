@@ -111,8 +111,8 @@ static void look_at_action(struct console *c)
         return;
     act_result_read(&result, reply, rc);
     act_name(&c->ui.target, c->ui.action, name, sizeof(name));
-    ui_say(&c->ui, attrs[result.outcome], " %s %s%s%s", act_outcome_name(result.outcome), name,
-           result.text[0] ? ": " : "", result.text);
+    ui_say(&c->ui, attrs[result.outcome], " %s %s%s%s%s%s", act_outcome_name(result.outcome), name,
+           result.text[0] ? ": " : "", result.text, result.remedy[0] ? "; " : "", result.remedy);
     c->ui.acting = false;
     c->dirty = true;
 }

@@ -79,6 +79,7 @@ static void paths(void **state)
         const char *zone, *path;
     } cases[] = {{ACTION_ZONE_RELOAD, "a.example.", "/v1/zones/a.example./reload"},
                  {ACTION_ZONE_NOTIFY, "../service/stop", "/v1/zones/..%2Fservice%2Fstop/notify"},
+                 {ACTION_ZONE_RELOAD, ".", "/v1/zones/@/reload"},
                  {ACTION_SERVICE_RESTART, "", "/v1/service/restart"},
                  {ACTION_SERVICE_STOP, "a.", "/v1/service/stop"}};
     (void)state;
@@ -128,9 +129,32 @@ static void results(void **state)
     }
 }
 
+static void as_json(void **state)
+{
+    static const struct {
+        struct act_result result;
+        const char *json;
+    } cases[] = {
+        {{ACT_DONE, "well", ""},
+         "{\"action\":\"reload\",\"zone\":\"a.\",\"result\":\"done\",\"text\":\"well\",\"remedy\":"
+         "\"\"}"},
+        {{ACT_UNKNOWN, "cut \xc3", "\"look\"\n"},
+         "{\"action\":\"reload\",\"zone\":\"a.\",\"result\":\"unknown\",\"text\":\"cut ?\","
+         "\"remedy\":\"\\\"look\\\"\\n\"}"},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf b = {0};
+        act_result_json(ACTION_ZONE_RELOAD, "a.", &cases[i].result, &b);
+        assert_string_equal(b.data, cases[i].json);
+        buf_fini(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(allowed), cmocka_unit_test(captured),
-                                       cmocka_unit_test(paths), cmocka_unit_test(results)};
+                                       cmocka_unit_test(paths), cmocka_unit_test(results),
+                                       cmocka_unit_test(as_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
