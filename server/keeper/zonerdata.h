@@ -1,7 +1,8 @@
 /* The RDATA of one record of zone text, to its wire form.
  *
  * Names and numbers are read here, strictly; the other kinds of field by libldns, one at a time, so
- * that a fault is told at its word. RFC 3597's generic form is taken for every type. */
+ * that a fault is told at its word. RFC 3597's generic form is taken for every type. Either way the
+ * bytes must fit the type (rdatacheck.h), which libldns does not always see to. */
 #pragma once
 
 #include <stddef.h>

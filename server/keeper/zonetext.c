@@ -168,7 +168,8 @@ static int read_head(struct reader *r, size_t i, struct head *h)
         return fault(r, l->count - 1, "a type and data are missing");
     h->type = (uint16_t)ldns_get_rr_type_by_name(lines_word(l, i));
     if (!h->type && strcasecmp(lines_word(l, i), "TYPE0"))
-        return fault(r, i, "unknown type '%.40s'", lines_word(l, i));
+        return fault(r, i, "unknown type '%.40s'; any can be written as TYPE1234 \\# LENGTH HEX",
+                     lines_word(l, i));
     if (h->type == 0 || h->type == 41 || (h->type >= 128 && h->type <= 255))
         return fault(r, i, "type %.40s cannot be in a zone", lines_word(l, i));
     h->rdata = i + 1;

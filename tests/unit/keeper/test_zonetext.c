@@ -120,7 +120,7 @@ static void tells_where_and_why(void **state)
     } cases[] = {
         {"a 1 A 192.0.2.300\n", "1:7: bad value '192.0.2.300', not an IPv4 address\n"},
         {"a A 192.0.2.1\n", "1:1: no TTL: give one here, or $TTL before\n"},
-        {"a 1 FOO x\n", "1:5: unknown type 'FOO'\n"},
+        {"a 1 FOO x\n", "1:5: unknown type 'FOO'; any can be written as TYPE1234 \\# LENGTH HEX\n"},
         {"a 1 CH A 192.0.2.1\n", "1:5: class CH is not served; only IN is\n"},
         {"a 4294967296 A 192.0.2.1\n", "1:3: TTL '4294967296' is above 2147483647\n"},
         {"a 1 A 192.0.2.1 192.0.2.2\n", "1:17: unexpected '192.0.2.2' behind the record's data\n"},
@@ -132,7 +132,8 @@ static void tells_where_and_why(void **state)
         {"a 1 TXT \"x\nb 1 A 192.0.2.1\n", "1:9: a quote is not closed on its line\n"},
         {"a 1 SOA ( b c\n1 2", "1:9: a parenthesis is not closed\n"},
         {"a 1 A 192.0.2.1 )\nb 1 FOO\n",
-         "1:17: a closing parenthesis without an opening one\n2:5: unknown type 'FOO'\n"},
+         "1:17: a closing parenthesis without an opening one\n2:5: unknown type 'FOO'; any can be "
+         "written as TYPE1234 \\# LENGTH HEX\n"},
         {"a 1 TXT x\\", "1:10: nothing follows the backslash\n"},
         {"$INCLUDE other\n", "1:1: $INCLUDE is not possible here\n"},
         {"$GENERATE 1-2 a A\n", "1:1: $GENERATE takes a range, an owner, a type and data\n"},
