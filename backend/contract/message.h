@@ -71,7 +71,13 @@ struct msg_mark {
     uint32_t number; /* grows */
 };
 
-enum { ZONE_HAS_IMAGE = 1, ZONE_IS_EXPIRED = 2, ZONE_IS_SECONDARY = 4, ZONE_KEEPS_IMAGE = 8 };
+enum {
+    ZONE_HAS_IMAGE = 1,
+    ZONE_IS_EXPIRED = 2,
+    ZONE_IS_SECONDARY = 4,
+    ZONE_KEEPS_IMAGE = 8,
+    ZONE_LIMITS_QUERIES = 16
+};
 /* ZONE_KEEPS_IMAGE: the keeper cannot open the image now; what serve has of it stays. */
 
 struct msg_zone {
@@ -81,9 +87,10 @@ struct msg_zone {
     uint64_t image_offset, image_size; /* in the descriptor */
     uint8_t name_len;
     uint8_t name[MSG_NAME_MAX]; /* wire form, lower case */
-    uint32_t transfer_count, notify_count;
+    uint32_t transfer_count, notify_count, query_count;
     struct msg_acl allow_transfer[MSG_ACL_MAX];
     struct msg_acl allow_notify[MSG_ACL_MAX];
+    struct msg_acl allow_query[MSG_ACL_MAX]; /* only with ZONE_LIMITS_QUERIES: else anybody may */
 };
 
 struct msg_notify {

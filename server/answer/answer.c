@@ -109,6 +109,7 @@ static bool answer_question(struct answer *a, struct reply *reply, struct answer
                             const struct answer_facts *facts)
 {
     struct resolve r = {.zones = zones,
+                        .source = facts->source,
                         .zone = a->zone,
                         .reply = reply,
                         .scratch = scratch,
@@ -147,6 +148,8 @@ static bool dispatch(struct answer *a, struct reply *reply, struct answer_scratc
         return answer_transfer(a, facts);
     if (!a->zone)
         return fail(a, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+    if (!zone_may_ask(a->zone, facts->source))
+        return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
     if (!is_served(a->zone))
         return fail_unserved(a);
     if (type_is_meta(q->qtype) && q->qtype != TYPE_ANY && q->qtype != TYPE_IXFR)

@@ -53,7 +53,7 @@ static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
         return false;
     name_hash(&r->name, r->key, r->scratch->hash);
     const struct zone *zone = zone_table_match(r->zones, &r->name, r->scratch->hash, r->qtype);
-    if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED)
+    if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED || !zone_may_ask(zone, r->source))
         return false;
     enter(r, zone);
     return true;

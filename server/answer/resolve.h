@@ -12,7 +12,8 @@ enum {
 /* The question at the point it has been followed to. */
 struct resolve {
     const struct zone_table *zones;
-    const struct zone *zone; /* at last */
+    const struct sockaddr *source; /* who asks: a chain ends before a zone closed to him */
+    const struct zone *zone;       /* at last */
     const struct image *image;
     struct reply *reply;
     struct answer_scratch *scratch;

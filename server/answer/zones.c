@@ -18,6 +18,7 @@ static void zone_free(struct zone *zone)
     image_close(zone->image);
     free(zone->allow_transfer);
     free(zone->allow_notify);
+    free(zone->allow_query);
     free(zone);
 }
 
@@ -26,6 +27,7 @@ struct zone *zone_new(const struct msg_zone *message, struct image *image,
 {
     struct name name;
     if (message->transfer_count > MSG_ACL_MAX || message->notify_count > MSG_ACL_MAX ||
+        message->query_count > MSG_ACL_MAX ||
         name_read(&name, message->name, message->name_len) != message->name_len ||
         !message->name_len)
         return NULL;
@@ -40,13 +42,15 @@ struct zone *zone_new(const struct msg_zone *message, struct image *image,
     memcpy(zone->name, message->name, message->name_len);
     zone->transfer_count = message->transfer_count;
     zone->notify_count = message->notify_count;
+    zone->query_count = message->query_count;
     zone->allow_transfer = copy_acl(message->allow_transfer, message->transfer_count);
     zone->allow_notify = copy_acl(message->allow_notify, message->notify_count);
+    zone->allow_query = copy_acl(message->allow_query, message->query_count);
     uint64_t hash[NAME_MAX_LABELS + 1];
     name_hash(&name, key, hash);
     zone->hash = hash[0];
     atomic_init(&zone->pins, 1);
-    if (!zone->allow_transfer || !zone->allow_notify) {
+    if (!zone->allow_transfer || !zone->allow_notify || !zone->allow_query) {
         zone_free(zone);
         return NULL;
     }
@@ -173,4 +177,10 @@ const struct zone *zone_table_match(const struct zone_table *zones, const struct
         zone = parent ? parent : zone;
     }
     return zone;
+}
+
+bool zone_may_ask(const struct zone *zone, const struct sockaddr *address)
+{
+    return !(zone->flags & ZONE_LIMITS_QUERIES) || address->sa_family == AF_UNSPEC ||
+           zone_acl_has(zone->allow_query, zone->query_count, address);
 }

@@ -24,8 +24,8 @@ struct zone {
     uint8_t name[NAME_MAX_LEN];
     uint32_t generation;   /* the writer's: of the account it came with */
     _Atomic uint32_t pins; /* transfers that still read the image, and one for the table */
-    uint32_t transfer_count, notify_count;
-    struct msg_acl *allow_transfer, *allow_notify;
+    uint32_t transfer_count, notify_count, query_count;
+    struct msg_acl *allow_transfer, *allow_notify, *allow_query;
 };
 
 struct zone_table {
@@ -60,5 +60,7 @@ struct zone *zone_table_find(const struct zone_table *table, const struct name *
  * of a cut (RFC 4035 section 3.1.4.1), when the parent is here too. NULL when there is none. */
 const struct zone *zone_table_match(const struct zone_table *zones, const struct name *name,
                                     const uint64_t *hash, uint16_t qtype);
+/* May queries for the zone come from the address? AF_UNSPEC is this server itself. */
+bool zone_may_ask(const struct zone *zone, const struct sockaddr *address);
 /* Does the list have the address? IPv4-mapped IPv6 addresses count as IPv4. */
 bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address);

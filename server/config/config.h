@@ -51,7 +51,9 @@ struct config_zone {
     struct config_peers primaries; /* empty for a primary */
     struct config_peers notify;
     struct config_acls allow_transfer, allow_notify;
-    unsigned line; /* of its entry; 0 when it comes from a directory */
+    struct config_acls allow_query;
+    bool limits_queries; /* else anybody may ask, whatever allow_query */
+    unsigned line;       /* of its entry; 0 when it comes from a directory */
 };
 
 struct config_listen {

@@ -133,6 +133,10 @@ const struct schema_key schema_keys[] = {
      "allow-transfer: [192.0.2.2, 198.51.100.0/24]",
      "who may transfer the zone; at most 64 entries", .read = read_acls,
      .offset = offsetof(struct zone_entry, zone.allow_transfer)},
+    {"zones[]", "allow-query", "list of ADDRESS, ADDRESS/PREFIX, any or none", "any",
+     "allow-query: [192.0.2.0/24]",
+     "who may ask for the zone's data; others are told REFUSED; at most 64 entries",
+     .read = read_acls, .offset = offsetof(struct zone_entry, zone.allow_query)},
     {"zones[]", "allow-notify", "list of ADDRESS, ADDRESS/PREFIX, any or none", "the primaries",
      "allow-notify: [192.0.2.1]",
      "who may announce a new version of a secondary zone; at most 64 entries; a list given "

@@ -157,7 +157,8 @@ static void default_allow_notify(struct schema_reader *r, struct config_zone *zo
 
 static void read_entry(struct schema_reader *r, const struct tree_node *node)
 {
-    struct zone_entry entry = {.zone.line = node->line};
+    struct zone_entry entry = {.zone.line = node->line,
+                               .zone.limits_queries = tree_get(node, "allow-query") != NULL};
     schema_read_map(r, "zones[]", node, &entry);
     check_keys(r, node);
     if (tree_get(node, "primaries") && !tree_get(node, "allow-notify"))

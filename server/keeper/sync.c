@@ -118,8 +118,10 @@ static int send_zone(struct sync_channel *c, struct zone *z)
     int fd = -1;
     memcpy(m.name, config->wire, config->wire_len);
     m.transfer_count = copy_acls(&config->allow_transfer, m.allow_transfer);
+    m.query_count = copy_acls(&config->allow_query, m.allow_query);
     m.notify_count = copy_acls(&config->allow_notify, m.allow_notify);
-    m.flags = (z->secondary ? ZONE_IS_SECONDARY : 0) | (z->expired ? ZONE_IS_EXPIRED : 0);
+    m.flags = (z->secondary ? ZONE_IS_SECONDARY : 0) | (z->expired ? ZONE_IS_EXPIRED : 0) |
+              (config->limits_queries ? ZONE_LIMITS_QUERIES : 0);
     if (z->has_image && zone_open_image(z, &image, &fd) == 0) {
         m.flags |= ZONE_HAS_IMAGE;
         m.version = image_get_version(image);

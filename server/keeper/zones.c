@@ -322,6 +322,8 @@ static void zone_configure(struct zone *z, const struct config_zone *now)
     bool peers = !same_peers(&was->notify, &now->notify);
     bool primaries = !same_peers(&was->primaries, &now->primaries);
     bool acls = !same_acls(&was->allow_transfer, &now->allow_transfer) ||
+                !same_acls(&was->allow_query, &now->allow_query) ||
+                was->limits_queries != now->limits_queries ||
                 !same_acls(&was->allow_notify, &now->allow_notify);
     if (peers) {
         notify_forget(z);

@@ -288,6 +288,8 @@ class Zonedeckd(Server):
             out["allow-transfer"] = zone["transfer"]
         if zone["notify"]:
             out["notify"] = [f"{a}@{p}" for a, p in zone["notify"]]
+        if "query" in zone:
+            out["allow-query"] = zone["query"]
         return out
 
     def command(self):

@@ -294,12 +294,45 @@ static void test_transfer(void **state)
     assert_int_equal(records, image_get_summary(f->zone->image)->records + 1);
 }
 
+/* allow-query: others are refused; the server itself, proving its zones, is not. */
+static void test_may_ask(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint32_t flags, count;
+        struct msg_acl acl;
+        int family;
+        bool may;
+    } cases[] = {
+        {0, 0, {0}, AF_INET, true},
+        {ZONE_LIMITS_QUERIES, 0, {0}, AF_INET, false},
+        {ZONE_LIMITS_QUERIES, 0, {0}, AF_UNSPEC, true},
+        {ZONE_LIMITS_QUERIES, 1, {AF_INET, 8, {127}}, AF_INET, true},
+        {ZONE_LIMITS_QUERIES, 1, {AF_INET, 8, {10}}, AF_INET, false},
+        {ZONE_LIMITS_QUERIES, 1, {AF_INET6, 0, {0}}, AF_INET, false},
+    };
+    struct msg_zone m = {.name_len = 9, .name = "\7example"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sockaddr_in from = {.sin_family = (sa_family_t)cases[i].family,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        m.flags = cases[i].flags;
+        m.query_count = cases[i].count;
+        m.allow_query[0] = cases[i].acl;
+        struct zone *zone = zone_new(&m, NULL, &f->key);
+        if (zone_may_ask(zone, (struct sockaddr *)&from) != cases[i].may)
+            fail_msg("row %zu", i);
+        zone_unpin(zone);
+    }
+    m.query_count = MSG_ACL_MAX + 1;
+    assert_null(zone_new(&m, NULL, &f->key));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),     cmocka_unit_test(test_negative_ttl),
-        cmocka_unit_test(test_headers),  cmocka_unit_test(test_damaged_queries),
-        cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_may_ask),         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_negative_ttl),    cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_damaged_queries), cmocka_unit_test(test_transfer),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

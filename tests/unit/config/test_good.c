@@ -341,6 +341,22 @@ static void test_tcp(void **state)
     config_free(c);
 }
 
+static void test_allow_query(void **state)
+{
+    (void)state;
+    struct config *c = parse("c", "server: {listen: 192.0.2.1}\n"
+                                  "zones:\n"
+                                  "  - {name: a, file: f}\n"
+                                  "  - {name: b, file: f, allow-query: none}\n"
+                                  "  - {name: c, file: f, allow-query: [192.0.2.0/24, \"::1\"]}\n");
+    static const size_t counts[] = {0, 0, 2};
+    for (size_t i = 0; i < c->zone_count; i++) {
+        assert_int_equal(c->zones[i].limits_queries, i > 0);
+        assert_int_equal(c->zones[i].allow_query.count, counts[i]);
+    }
+    config_free(c);
+}
+
 static void test_rate(void **state)
 {
     (void)state;
@@ -375,10 +391,11 @@ static void test_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),       cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_least),     cmocka_unit_test(test_what_is_told),
-        cmocka_unit_test(test_full),      cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_directory), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_tcp),          cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_allow_query),  cmocka_unit_test(test_least),
+        cmocka_unit_test(test_what_is_told), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_paths),        cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
