@@ -169,6 +169,7 @@ void udp_replay(struct worker *w, struct ring *ring, unsigned slot, const struct
 {
     unsigned len = ring_left(ring, slot);
     w->now = (uint32_t)clk_wall();
+    w->udp->now = clk_mono_ns();
     int fd = atomic_load(&ring->socket);
     /* Its pointers are the dead process's: only the lengths and the slot itself are used. */
     struct msghdr *in = &ring->head[slot].msg_hdr;

@@ -228,9 +228,10 @@ static void *run(void *arg)
     for (follow_state(w, &state); state != WORKER_DRAIN || tcp_open(w); follow_state(w, &state)) {
         int n = epoll_wait(w->epoll, events, EVENTS, TICK_MS);
         int64_t now = clk_mono_ns();
-        w->now = (uint32_t)clk_wall();
-        if (state != WORKER_WAIT)
+        if (state != WORKER_WAIT) { /* until then the main thread may replay with this memory */
+            w->now = (uint32_t)clk_wall();
             heartbeat(w, now);
+        }
         publish_wake();
         const struct zone_table *zones = publish_read(&w->shared->publish);
         for (int i = 0; i < n; i++) {
@@ -252,7 +253,10 @@ static void *run(void *arg)
 int worker_start(struct worker *w)
 {
     atomic_store(&w->ended, 0);
-    int error = pthread_create(&w->thread, NULL, run, w);
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, run, w);
+    if (!error)
+        pthread_detach(thread); /* it says itself when it has ended */
     errno = error;
     return error ? ERR_SYSTEM : ERR_OK;
 }

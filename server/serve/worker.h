@@ -59,7 +59,6 @@ struct worker_shared {
 struct worker {
     struct worker_shared *shared;
     unsigned index;
-    pthread_t thread;
     struct stats_worker *stats;
     struct ring *ring;
     struct serve_socket sockets[WORKER_SOCKETS];
