@@ -121,7 +121,8 @@ static bool answer_question(struct answer *a, struct reply *reply, struct answer
                         .name = a->query.qname,
                         .owner = DNS_HEADER};
     resolve(&r);
-    return r.authoritative;
+    /* RFC 1035 section 6.2: for QCLASS=* never, as there may be other classes elsewhere. */
+    return r.authoritative && a->query.qclass == CLASS_IN;
 }
 
 /* Types that can only be asked for; those that mean something by themselves are not among them. */

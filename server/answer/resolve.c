@@ -59,14 +59,21 @@ static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
     return true;
 }
 
-/* A chain can lead through one DNAME several times; it stands in the answer once. */
-static bool put_dname(struct resolve *r, const struct image_node *owner,
-                      const struct image_rrset *set)
+static bool has_dname(const struct resolve *r, const struct image_node *owner)
 {
     for (unsigned i = 0; i < r->dnames; i++) {
         if (r->dname[i] == owner)
             return true;
     }
+    return false;
+}
+
+/* A chain can lead through one DNAME several times; it stands in the answer once. */
+static bool put_dname(struct resolve *r, const struct image_node *owner,
+                      const struct image_rrset *set)
+{
+    if (has_dname(r, owner))
+        return true;
     struct reply_owner reply_owner = {0, owner};
     if (!reply_rrset(r->reply, SECTION_ANSWER, r->image, reply_owner, set, r->dnssec, UINT32_MAX,
                      NULL)) {
@@ -139,10 +146,13 @@ static void answer_any(struct resolve *r, const struct image_node *node)
 static bool answer_sigs(struct resolve *r, const struct image_node *node)
 {
     unsigned before = r->reply->count[SECTION_ANSWER];
+    bool already = r->dnssec && has_dname(r, node);
     const struct image_rrset *set = node_first(node);
     for (unsigned i = node->rrsets; i; i--, set = rrset_next(set)) {
         if (set->type == TYPE_RRSIG && !put_answer(r, set, NULL))
             return true;
+        if (set->type == TYPE_DNAME && already)
+            continue;
         const struct image_sigs *sigs = rrset_sigs(set, type_find(set->type));
         const uint8_t *next = sigs ? (const uint8_t *)(sigs + 1) : NULL;
         for (unsigned k = 0; sigs && k < sigs->count; k++) {
@@ -156,7 +166,7 @@ static bool answer_sigs(struct resolve *r, const struct image_node *node)
             }
         }
     }
-    return r->reply->count[SECTION_ANSWER] > before;
+    return already || r->reply->count[SECTION_ANSWER] > before;
 }
 
 enum outcome { DONE, FOLLOW };

@@ -10,7 +10,7 @@ enum { NSEC3_SHA1 = 1, NSEC3_HASH_LEN = 20, NSEC3_LABEL_LEN = 32 };
 
 /* More iterations than these cost every server and resolver too much (RFC 9276 section 3.1): above
  * the first a warning, above the second a zone is served without hashed proofs. */
-enum { NSEC3_ITERATIONS_WARN = 100, NSEC3_ITERATIONS_MAX = 150 };
+enum { NSEC3_ITERATIONS_WARN = 100, NSEC3_ITERATIONS_MAX = 500 };
 
 struct nsec3_params {
     const uint8_t *salt;

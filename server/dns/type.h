@@ -9,11 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where RDATA has the name whose addresses belong in the additional section. */
+enum type_target {
+    TARGET_NONE,
+    TARGET_LAST, /* the layout's last name */
+    TARGET_SVCB, /* RFC 9460 section 2.2: behind the priority, in opaque bytes */
+    TARGET_NAPTR /* RFC 3403 section 4.1: behind three strings, in opaque bytes */
+};
+
 struct type_info {
     uint16_t type;
     const char *name;
     const char *layout;
-    uint8_t target; /* additional section: names in RDATA whose addresses are added (0 or 1) */
+    uint8_t target; /* enum type_target */
     uint8_t fixed;  /* exact RDATA length of an opaque type, 0 any */
 };
 

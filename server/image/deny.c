@@ -212,7 +212,7 @@ int draft_deny(struct image_builder *b, struct buf *findings)
     if (!chain.complete)
         warn(b, findings, "has an NSEC3 chain with gaps; proofs of what does not exist may fail");
     if (b->nsec3_params.iterations > NSEC3_ITERATIONS_MAX) {
-        warn(b, findings, "has NSEC3 with more than 150 iterations (RFC 9276): no proofs are sent");
+        warn(b, findings, "has NSEC3 with more than 500 iterations (RFC 9276): no proofs are sent");
         return ERR_OK;
     }
     if (b->nsec3_params.iterations > NSEC3_ITERATIONS_WARN)

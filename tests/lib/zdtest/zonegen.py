@@ -94,13 +94,18 @@ class Zone:
     def _service(self, owner):
         yield f"{owner} 300 IN TYPE65280 \\# 3 010203"
         yield f"{owner} 300 IN MX 5 {self.target()}"
+        yield f"{owner} 300 IN HTTPS {self.rng.randint(0, 1)} {self.target()}"
+        yield f'{owner} 300 IN NAPTR 1 1 "a" "x" "" {self.target()}'
 
     def _sign(self, folder):
         if SIGNING[self.signing] is None:
             return self.plain
         key = subprocess.run(["ldns-keygen", "-a", "ECDSAP256SHA256", "-k", self.origin], cwd=folder,
                              check=True, capture_output=True, text=True).stdout.strip()
-        self.anchor = folder / f"{key}.key"
+        fields = (folder / f"{key}.key").read_text().split(";")[0].split()
+        self.anchors = folder / f"{self.origin}anchors"
+        self.anchors.write_text(f'trust-anchors {{ {self.origin} static-key {" ".join(fields[-4:-1])} '
+                                f'"{fields[-1]}"; }};\n')
         out = folder / f"{self.origin}signed"
         subprocess.run(["ldns-signzone", *SIGNING[self.signing], "-f", out, self.plain, key],
                        cwd=folder, check=True, capture_output=True)
@@ -112,8 +117,8 @@ class Zone:
         names = [(), ("ns",), *self.kinds]
         names += sorted({n[i:] for n in names for i in range(1, len(n))})
         types = ["A", "AAAA", "NS", "DS", "MX", "TXT", "CNAME", "DNAME", "SOA", "SRV", "DNSKEY",
-                 "NSEC", "NSEC3", "NSEC3PARAM", "RRSIG", "TYPE65280"]
-        weights = [12, 4, 6, 8, 5, 5, 5, 3, 3, 3, 1, 2, 1, 1, 1, 1]
+                 "NSEC", "NSEC3", "NSEC3PARAM", "RRSIG", "TYPE65280", "HTTPS", "NAPTR"]
+        weights = [12, 4, 6, 8, 5, 5, 5, 3, 3, 3, 1, 2, 1, 1, 1, 1, 2, 2]
         while True:
             name = rng.choice(names)
             for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):

@@ -35,25 +35,47 @@ static const char zone_text[] =
     "ns.sub.example. 3600 IN A 192.0.2.6\n"
     "old.example. 60 IN DNAME new.example.\n"
     "x.new.example. 60 IN A 192.0.2.7\n"
-    "_sip._udp.example. 60 IN SRV 1 2 5060 web.example.\n";
+    "_sip._udp.example. 60 IN SRV 1 2 5060 web.example.\n"
+    "spin.example. 60 IN DNAME spin.example.\n"
+    "shrink.example. 60 IN DNAME example.\n"
+    "cross.example. 60 IN CNAME a.second.\n"
+    "crossing.example. 60 IN DNAME second.\n"
+    "svc.example. 60 IN HTTPS 1 web.example.\n"
+    "svcself.example. 60 IN HTTPS 1 .\n"
+    "svcself.example. 60 IN A 192.0.2.8\n"
+    "svcalias.example. 60 IN HTTPS 0 svc.example.\n"
+    "svcnone.example. 60 IN HTTPS 0 .\n"
+    "svcfar.example. 60 IN HTTPS 1 a.second.\n"
+    "tela.example. 60 IN NAPTR 1 1 \"A\" \"x\" \"\" web.example.\n"
+    "tels.example. 60 IN NAPTR 1 1 \"s\" \"x\" \"\" _sip._udp.example.\n"
+    "telu.example. 60 IN NAPTR 1 1 \"u\" \"x\" \"!a!b!\" .\n";
+
+static const char second_text[] =
+    "second. 3600 IN SOA ns.second. host.second. 7 3600 600 86400 300\n"
+    "second. 3600 IN NS ns.second.\n"
+    "a.second. 60 IN A 192.0.2.10\n"
+    "back.second. 60 IN CNAME web.example.\n";
 
 struct fixture {
     struct zone_table *zones;
     struct hash_key key;
     struct answer_scratch scratch;
-    struct zone *zone;
+    struct zone *zone, *second;
 };
 
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->key = hash_key_from(zone_text_key);
-    f->zones = zone_table_new(1);
+    f->zones = zone_table_new(2);
     struct msg_zone m = {.name_len = 9, .name = "\7example", .flags = ZONE_HAS_IMAGE};
     m.transfer_count = 1;
     m.allow_transfer[0] = (struct msg_acl){AF_INET, 8, {127}};
     f->zone = zone_new(&m, zone_text_image("example.", zone_text), &f->key);
     zone_table_put(f->zones, f->zone);
+    struct msg_zone n = {.name_len = 8, .name = "\6second", .flags = ZONE_HAS_IMAGE};
+    f->second = zone_new(&n, zone_text_image("second.", second_text), &f->key);
+    zone_table_put(f->zones, f->second);
     *state = f;
     return f->zone && f->zone->image ? 0 : -1;
 }
@@ -62,6 +84,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     zone_unpin(f->zone);
+    zone_unpin(f->second);
     zone_table_free(f->zones);
     free(f);
     return 0;
@@ -179,6 +202,32 @@ static const struct row rows[] = {
      "", "DNAME"},
     {"old.example.", TYPE_DNAME, 0, 1, "old.example./DNAME", "", "", "a DNAME's own name"},
     {"_sip._udp.example.", TYPE_SRV, 0, 1, "_sip._udp.example./SRV", "", "web.example./A", "SRV"},
+    {"x.old.example.", TYPE_CNAME, 0, 1, "old.example./DNAME x.old.example./CNAME", "", "",
+     "the CNAME made is what was asked for"},
+    {"x.spin.example.", TYPE_A, 0, 1, "spin.example./DNAME x.spin.example./CNAME", "", "",
+     "a DNAME that leads nowhere else"},
+    {"shrink.shrink.example.", TYPE_DNAME, 0, 1,
+     "shrink.example./DNAME shrink.shrink.example./CNAME", "", "", "a DNAME stands once"},
+    {"shrink.shrink.example.", TYPE_NS, 0, 1, "shrink.example./DNAME shrink.shrink.example./CNAME",
+     "example./SOA", "", "DNAME to its own parent"},
+    {"cross.example.", TYPE_A, 0, 1, "cross.example./CNAME a.second./A", "", "",
+     "RFC 1034 4.3.2: into another zone"},
+    {"cross.example.", TYPE_TXT, 0, 1, "cross.example./CNAME", "second./SOA", "", "NODATA there"},
+    {"x.crossing.example.", TYPE_A, 3, 1, "crossing.example./DNAME x.crossing.example./CNAME",
+     "second./SOA", "", "RFC 6604, there"},
+    {"back.crossing.example.", TYPE_A, 0, 1,
+     "back.crossing.example./CNAME back.second./CNAME crossing.example./DNAME web.example./A", "",
+     "", "there and back"},
+    {"svc.example.", 65, 0, 1, "svc.example./HTTPS", "", "web.example./A", "RFC 9460 4.1"},
+    {"svcself.example.", 65, 0, 1, "svcself.example./HTTPS", "", "svcself.example./A",
+     "RFC 9460 2.5.2"},
+    {"svcalias.example.", 65, 0, 1, "svcalias.example./HTTPS", "", "svc.example./HTTPS",
+     "AliasMode"},
+    {"svcnone.example.", 65, 0, 1, "svcnone.example./HTTPS", "", "", "RFC 9460 2.5.1"},
+    {"svcfar.example.", 65, 0, 1, "svcfar.example./HTTPS", "", "", "target outside the zone"},
+    {"tela.example.", 35, 0, 1, "tela.example./NAPTR", "", "web.example./A", "RFC 3403 4.1"},
+    {"tels.example.", 35, 0, 1, "tels.example./NAPTR", "", "_sip._udp.example./SRV", "flag S"},
+    {"telu.example.", 35, 0, 1, "telu.example./NAPTR", "", "", "the root as replacement"},
     {"other.test.", TYPE_A, 5, 0, "", "", "", "outside"},
     {".", TYPE_NS, 5, 0, "", "", "", "the root is not ours"},
 };
@@ -217,6 +266,19 @@ static void test_negative_ttl(void **state)
     assert_int_equal(ldns_wire2pkt(&pkt, out, a.len), LDNS_STATUS_OK);
     assert_int_equal(ldns_rr_ttl(ldns_rr_list_rr(ldns_pkt_authority(pkt), 0)), 300);
     ldns_pkt_free(pkt);
+}
+
+/* RFC 1035 section 6.2: an answer for all classes is never authoritative. */
+static void test_class_any(void **state)
+{
+    uint8_t q[512], out[1232];
+    struct answer a;
+    size_t len = make_query(q, "ns.example.", TYPE_A, 0);
+    wire_put16(q + len - 2, CLASS_ANY);
+    ask(*state, &a, out, q, len, false);
+    assert_int_equal(a.rcode, RCODE_NOERROR);
+    assert_int_equal(wire_get16(out + 6), 1);
+    assert_int_equal(wire_get16(out + 2) & FLAG_AA, 0);
 }
 
 /* Cut at every byte, and with every single bit flipped: an answer or silence, never more. */
@@ -333,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_may_ask),         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_negative_ttl),    cmocka_unit_test(test_headers),
         cmocka_unit_test(test_damaged_queries), cmocka_unit_test(test_transfer),
+        cmocka_unit_test(test_class_any),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

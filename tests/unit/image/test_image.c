@@ -161,7 +161,10 @@ static void test_damage(void **state)
     struct buf findings = {0};
     assert_int_equal(
         zone_text_build("example.",
-                        SOA NS "ns.example. 1 IN A 192.0.2.1\nb.example. 1 IN MX 1 ns.example.\n",
+                        SOA NS "ns.example. 1 IN A 192.0.2.1\nb.example. 1 IN MX 1 ns.example.\n"
+                               "example. 1 IN NSEC3PARAM 1 0 12 aabbccdd\n"
+                               "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example. 1 IN NSEC3 1 0 12 "
+                               "aabbccdd 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom SOA\n",
                         &fd, &findings),
         0);
     buf_fini(&findings);
@@ -193,13 +196,67 @@ static void test_damage(void **state)
     close(fd);
 }
 
+#define HASH "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom"
+
+/* Which chain is taken, and what is said of it. */
+static void test_nsec3_chains(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *finding;
+        unsigned count;
+    } rows[] = {
+        {"example. 1 IN NSEC3PARAM 1 0 12 aabbccdd\n" HASH
+         ".example. 1 IN NSEC3 1 0 12 aabbccdd " HASH " SOA\n",
+         NULL, 1},
+        {"example. 1 IN NSEC3PARAM 1 0 12 aabbccdd\n", "no NSEC3 records", 0},
+        {"example. 1 IN NSEC3PARAM 1 0 12 aabbccdd\n" HASH
+         ".example. 1 IN NSEC3 1 0 12 aabbccdd 1p9mhaveqvm6t7vbl5lop2u3t2rp3tom SOA\n",
+         "gaps", 1},
+        {"example. 1 IN NSEC3PARAM 1 0 0 -\nexample. 1 IN NSEC3PARAM 1 0 12 aabbccdd\n" HASH
+         ".example. 1 IN NSEC3 1 0 12 aabbccdd " HASH " SOA\n",
+         NULL, 1},
+        {"example. 1 IN NSEC3PARAM 1 0 101 -\n" HASH ".example. 1 IN NSEC3 1 0 101 - " HASH
+         " SOA\n",
+         "more than 100", 1},
+        {"example. 1 IN NSEC3PARAM 1 0 501 -\n" HASH ".example. 1 IN NSEC3 1 0 501 - " HASH
+         " SOA\n",
+         "more than 500", 0},
+        {"example. 1 IN NSEC a.example. SOA\nexample. 1 IN NSEC3PARAM 1 0 12 aabbccdd\n" HASH
+         ".example. 1 IN NSEC3 1 0 12 aabbccdd " HASH " SOA\n",
+         NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[2048];
+        snprintf(text, sizeof text, SOA NS "a.b.example. 1 IN A 192.0.2.1\n%s", rows[i].text);
+        int fd;
+        struct buf findings = {0};
+        assert_int_equal(zone_text_build("example.", text, &fd, &findings), 0);
+        if (rows[i].finding)
+            assert_non_null(strstr(findings.data, rows[i].finding));
+        buf_fini(&findings);
+        struct image *image;
+        uint64_t size = (uint64_t)lseek(fd, 0, SEEK_END);
+        assert_int_equal(image_open(fd, 0, size, zone_text_key, true, &image), 0);
+        assert_int_equal(image_verify(image), 0);
+        assert_int_equal(image->header->nsec3_count, rows[i].count);
+        unsigned hashed = 0;
+        for (const struct image_node *n = node_next(image, NULL); n; n = node_next(image, n)) {
+            hashed += node_nsec3(image, n) != NULL;
+            assert_false(n->len == 32 && n->flags & NODE_EXISTS);
+        }
+        assert_int_equal(hashed, rows[i].count ? 3 : 0); /* example, b.example, a.b.example */
+        image_close(image);
+        close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_findings),
-        cmocka_unit_test(test_canonical_order),
-        cmocka_unit_test(test_many_names),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_findings),     cmocka_unit_test(test_canonical_order),
+        cmocka_unit_test(test_many_names),   cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_nsec3_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
