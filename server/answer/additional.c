@@ -66,6 +66,12 @@ static struct target read_target(struct resolve *r, const struct image_rrset *se
     return (struct target){node->flags & NODE_EXISTS ? node : NULL, 0};
 }
 
+/* Below a cut or DNAME, or at the cut: not this zone's to say, but for the sake of name servers. */
+static bool is_hidden(const struct image_node *node)
+{
+    return node->above || node->flags & NODE_CUT;
+}
+
 static void collect(struct resolve *r, const struct image_rrset *set, struct targets *targets)
 {
     const struct type_info *type = type_find(set->type);
@@ -75,7 +81,7 @@ static void collect(struct resolve *r, const struct image_rrset *set, struct tar
         struct image_record record;
         next = record_read(type, next, &record);
         struct target target = read_target(r, set, type, &record);
-        bool seen = !target.node;
+        bool seen = !target.node || (set->type != TYPE_NS && is_hidden(target.node));
         for (unsigned k = 0; k < targets->count && !seen; k++)
             seen = targets->item[k].node == target.node;
         if (!seen)
