@@ -187,7 +187,9 @@ static enum outcome answer_node(struct resolve *r, const struct image_node *node
             r->additional = set;
         return DONE;
     }
-    set = r->qtype == TYPE_RRSIG ? NULL : node_rrset(node, TYPE_CNAME);
+    /* Both may stand beside a CNAME (RFC 4035 section 2.5) and never lead on; BIND's resolver takes
+     * a CNAME for NSEC as malformed. */
+    set = r->qtype == TYPE_RRSIG || r->qtype == TYPE_NSEC ? NULL : node_rrset(node, TYPE_CNAME);
     if (set)
         return follow_cname(r, set, step) ? FOLLOW : DONE;
     if (r->qtype == TYPE_ANY && node->rrsets) {
