@@ -56,6 +56,8 @@ bool act_allowed(const struct act_target *t, enum action action, char *why, size
         copy(why, size, "no zone is selected");
     else if (info->zone && info->role[0] && t->role[0] && strcmp(info->role, t->role))
         snprintf(why, size, "the zone is %s, not %s", t->role, info->role);
+    else if (action == ACTION_ZONE_RELOAD && !strcmp(t->role, "secondary"))
+        copy(why, size, "a secondary has no file; see refresh");
     else if (info->typed && !t->host[0])
         copy(why, size, "the server has not told its name yet");
     return !why[0];

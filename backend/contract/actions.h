@@ -7,14 +7,14 @@
  * what it does */
 #define ACTION_LIST(X)                                                                             \
     X(ACTION_ZONE_RELOAD, "reload", true, "", false,                                               \
-      "read the zone's file again; the served version stays until the new one is good")            \
+      "read its file again; a bad one changes nothing")                                            \
     X(ACTION_ZONE_RETRANSFER, "retransfer", true, "secondary", false,                              \
-      "transfer the whole zone from its primary, whatever the serial")                             \
+      "transfer all of it again, whatever the serial")                                             \
     X(ACTION_ZONE_REFRESH, "refresh", true, "secondary", false,                                    \
-      "ask the primary for its serial now and transfer if it is newer")                            \
+      "ask the primary now; transfer what is newer")                                               \
     X(ACTION_ZONE_NOTIFY, "notify", true, "", false, "send NOTIFY to the zone's secondaries")      \
     X(ACTION_SERVICE_RELOAD, "reload", false, "", false,                                           \
-      "read the configuration and every changed zone file again")                                  \
+      "read configuration and changed zone files again")                                           \
     X(ACTION_SERVICE_RESTART, "restart", false, "", true,                                          \
       "replace the serving process; no query is lost")                                             \
     X(ACTION_SERVICE_STOP, "stop", false, "", true,                                                \

@@ -23,7 +23,7 @@ const struct binding keymap[] = {
     {KEY_CODE_END, "End", REQUEST_LAST, NULL},
     {KEY_CODE_ENTER, "Enter", REQUEST_OPEN, "everything about the selected row"},
     {KEY_CODE_ESC, "Esc", REQUEST_BACK, "back; clears the filter"},
-    {'/', "/", REQUEST_FILTER, "show only rows with a text; !text those without it"},
+    {'/', "/", REQUEST_FILTER, "show only rows with a text; !text those without; Up the last one"},
     {'s', "s", REQUEST_SORT, "choose the column to sort by"},
     {KEY_CODE_F6, "F6", REQUEST_SORT, NULL},
     {'I', "I", REQUEST_INVERT, "turn the order round"},

@@ -2,18 +2,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/model/format.h"
-#include "tui/view/ui.h"
+#include "tui/view/list.h"
 
 enum { LAST, NUMBER, SEVERITY, SUBJECT, COUNT, TEXT, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
-    [LAST] = {"LAST", 12, false, false, 0, "when it happened, the last time if more than once"},
-    [NUMBER] = {"EVENT", 5, true, false, 30, "number of the event in the catalogue"},
-    [SEVERITY] = {"SEV", 4, false, false, 60, "info, warn, ERR"},
-    [SUBJECT] = {"SUBJECT", 18, false, false, 60, "the zone or process it is about"},
-    [COUNT] = {"X", 4, true, false, 70, "how often"},
-    [TEXT] = {"TEXT", 10, false, true, 0, "what happened"},
+    [LAST] = {"LAST", 13, false, 0, 0, "when it happened, the last time if more than once"},
+    [NUMBER] = {"EVENT", 5, true, 0, 30, "number of the event in the catalogue"},
+    [SEVERITY] = {"SEV", 4, false, 0, 60, "info, warn, ERR"},
+    [SUBJECT] = {"SUBJECT", 14, false, 25, 60, "the zone or process it is about"},
+    [COUNT] = {"X", 4, true, 0, 70, "how often"},
+    [TEXT] = {"TEXT", 10, false, TABLE_REST, 0,
+              "what happened: the event's title and what is special"},
 };
 
 static unsigned count(const struct shown *s)
@@ -21,53 +21,52 @@ static unsigned count(const struct shown *s)
     return s->model->events.count;
 }
 
-static unsigned severity_of(const struct model_event *e)
-{
-    return !strcmp(e->severity, "error") ? 2 : !strcmp(e->severity, "warning") ? 1 : 0;
-}
-
-static void copy_text(struct table_cell *out, const char *text)
-{
-    snprintf(out->text, sizeof(out->text), "%.*s", TABLE_TEXT - 1, text);
-}
-
 static void cell(const void *ctx, unsigned row, unsigned column, struct table_cell *out)
 {
     static const char *const severities[] = {"info", "warn", "ERR"};
     const struct shown *s = ctx;
     const struct model_event *e = &s->model->events.rows[row];
+    unsigned severity = model_event_severity(e);
+    struct buf text = {0};
     out->attr = s->model->events.stamp.stale ? ATTR_DIM : 0;
     switch (column) {
     case LAST:
         out->sort = e->last;
-        copy_text(out, format_when(e->last, s->wall).text);
+        cell_text(out, format_when(e->last, s->wall).text);
         break;
     case NUMBER:
         out->sort = e->number;
-        copy_text(out, format_value(e->number, UNIT_EXACT).text);
+        cell_text(out, format_value(e->number, UNIT_EXACT).text);
         break;
     case SEVERITY:
-        out->attr |= severity_attr(severity_of(e));
-        out->sort = value_of(-(int)severity_of(e));
-        copy_text(out, severities[severity_of(e)]);
+        out->attr |= severity_attr(severity);
+        out->sort = value_of(-(int)severity);
+        cell_text(out, severities[severity]);
         break;
     case SUBJECT:
-        copy_text(out, e->subject);
+        cell_text(out, e->subject);
         break;
     case COUNT:
         out->sort = e->count;
         if (value_or(e->count, 1) > 1)
-            copy_text(out, format_value(e->count, UNIT_COUNT).text);
+            cell_text(out, format_value(e->count, UNIT_COUNT).text);
         break;
     default:
-        copy_text(out, e->text[0] ? e->text : e->title);
+        model_event_text(e, &text);
+        cell_text(out, text.data ? text.data : "");
         break;
     }
+    buf_fini(&text);
 }
 
 static void identity(const struct shown *s, unsigned row, char *to, size_t size)
 {
     snprintf(to, size, "%lld", (long long)value_or(s->model->events.rows[row].id, 0));
+}
+
+static void say(const struct shown *s, unsigned row, struct buf *to)
+{
+    model_event_text(&s->model->events.rows[row], to);
 }
 
 static const char *zone(const struct shown *s, unsigned row)
@@ -98,15 +97,11 @@ static void event_lines(const struct shown *s, const struct model_event *e, stru
 
 static void detail(const struct shown *s, const char *wanted, struct buf *to)
 {
-    char id[UI_IDENTITY];
-    for (unsigned i = 0; i < s->model->events.count; i++) {
-        identity(s, i, id, sizeof(id));
-        if (!strcmp(id, wanted)) {
-            event_lines(s, &s->model->events.rows[i], to);
-            return;
-        }
-    }
-    buf_puts(to, "the event is not among the newest any more\n");
+    int row = list_find(&view_events, s, wanted);
+    if (row >= 0)
+        event_lines(s, &s->model->events.rows[row], to);
+    else
+        buf_puts(to, "the event is not among the newest any more\n");
 }
 
 static void summary(const struct shown *s, struct line *l)
@@ -137,6 +132,7 @@ const struct view_ops view_events = {
     .cell = cell,
     .identity = identity,
     .zone = zone,
+    .say = say,
     .detail = detail,
     .summary = summary,
     .want = want,

@@ -1,12 +1,11 @@
-/* Views that are lists: order, filter, selection, drawing. */
+#include "tui/view/list.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "backend/model/format.h"
 #include "tui/input/keymap.h"
-#include "tui/view/ui.h"
 #include "tui/widget/box.h"
 
 struct sort_key {
@@ -79,6 +78,29 @@ static void reverse_rows(struct ui *ui)
         ui->order[i] = ui->order[other];
         ui->order[other] = row;
     }
+}
+
+int list_find(const struct view_ops *view, const struct shown *s, const char *identity)
+{
+    char id[UI_IDENTITY];
+    for (unsigned i = 0; i < view->count(s); i++) {
+        view->identity(s, i, id, sizeof(id));
+        if (!strcmp(id, identity))
+            return (int)i;
+    }
+    return -1;
+}
+
+void cell_text(struct table_cell *out, const char *text)
+{
+    snprintf(out->text, sizeof(out->text), "%.*s", TABLE_TEXT - 1, text);
+}
+
+void cell_number(struct table_cell *out, struct value v, struct short_text text)
+{
+    out->sort = v;
+    out->attr = value_attr(v);
+    cell_text(out, text.text);
 }
 
 static void find_selected(struct ui *ui, const struct view_ops *view, const struct shown *s)
@@ -221,22 +243,47 @@ static void draw_explained(const struct ui *ui, const struct shown *s, struct ca
     buf_fini(&text);
 }
 
-void list_draw(struct ui *ui, const struct shown *s, struct canvas *c, struct area area)
+/* The lines that say of the selected row what does not fit into it. One is always kept free, so
+ * that the rows above stay where they are. */
+static int draw_said(const struct ui *ui, const struct shown *s, struct canvas *c, struct area a)
 {
-    struct place *p = &ui->places[ui->view];
-    const struct view_ops *view = views[ui->view];
-    int explained = area.rows >= 30 ? 12 : 0;
-    int foot = area.rows >= 4 ? 1 : 0;
-    struct area rows = {area.row, 0, area.rows - explained - foot, area.cols};
-    int visible = rows.rows - 1;
-    /* From now on the operator sees that row as the selected one: it stays so when rows move. */
-    remember(ui, s);
+    enum { MOST = 2 };
+    struct buf text = {0};
+    int index = place_of(ui)->index;
+    if (index < (int)ui->order_count)
+        views[ui->view]->say(s, ui->order[index], &text);
+    const char *said = text.data ? text.data : "";
+    int lines = box_lines(said, a.cols - 1);
+    lines = lines < 1 ? 1 : lines > MOST ? MOST : lines;
+    box_text(c, (struct area){a.row + a.rows - lines, a.col + 1, lines, a.cols - 1}, 0, said, 0);
+    buf_fini(&text);
+    return lines;
+}
+
+/* Moves the part of the list that is shown to where the selected row is. */
+static void scroll_to(struct place *p, int count, int visible)
+{
     if (p->index < p->top)
         p->top = p->index;
     if (visible > 0 && p->index >= p->top + visible)
         p->top = p->index - visible + 1;
-    if (p->top + visible > (int)ui->order_count)
-        p->top = (int)ui->order_count > visible ? (int)ui->order_count - visible : 0;
+    if (p->top + visible > count)
+        p->top = count > visible ? count - visible : 0;
+}
+
+void list_draw(struct ui *ui, const struct shown *s, struct canvas *c, struct area area)
+{
+    enum { DETAILS_FROM = 30, DETAILS = 12, SAYS_FROM = 10, FOOT_FROM = 4 };
+    struct place *p = &ui->places[ui->view];
+    const struct view_ops *view = views[ui->view];
+    int explained = area.rows >= DETAILS_FROM ? DETAILS : 0;
+    int foot = area.rows >= FOOT_FROM ? 1 : 0;
+    struct area rows = {area.row, 0, area.rows - explained - foot, area.cols};
+    /* From now on the operator sees that row as the selected one: it stays so when rows move. */
+    remember(ui, s);
+    if (!explained && area.rows >= SAYS_FROM)
+        rows.rows -= draw_said(ui, s, c, rows);
+    scroll_to(p, (int)ui->order_count, rows.rows - 1);
     struct table t = {.columns = view->columns,
                       .column_count = view->column_count,
                       .rows = ui->order_count,

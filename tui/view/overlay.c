@@ -6,7 +6,7 @@
 #include "backend/base/clk.h"
 #include "tui/input/keymap.h"
 #include "tui/term/key.h"
-#include "tui/view/ui.h"
+#include "tui/view/list.h"
 #include "tui/widget/box.h"
 
 /* The letters of the action menu. */
@@ -25,6 +25,16 @@ static void close_overlay(struct ui *ui)
     ui->below = OVERLAY_NONE;
 }
 
+static int first_allowed(const struct act_target *target)
+{
+    char why[200];
+    for (int i = 0; i < ACTION_COUNT; i++) {
+        if (act_allowed(target, actions[i].action, why, sizeof(why)))
+            return i;
+    }
+    return 0;
+}
+
 void overlay_open_menu(struct ui *ui, const struct shown *s)
 {
     const char *zone =
@@ -36,7 +46,7 @@ void overlay_open_menu(struct ui *ui, const struct shown *s)
     act_target_take(&ui->target, s->address, s->model, zone);
     ui->below = ui->overlay;
     ui->overlay = OVERLAY_MENU;
-    ui->choice = zone[0] ? 0 : 4;
+    ui->choice = first_allowed(&ui->target);
 }
 
 static void open_confirm(struct ui *ui, const struct shown *s, enum action action)
@@ -166,6 +176,10 @@ static enum ui_effect key_filter(struct ui *ui, const struct shown *s, int key)
     struct place *p = &ui->places[ui->view];
     if (key == KEY_CODE_ESC || key == KEY_CTRL('c'))
         p->filter.text[0] = '\0';
+    if (key == KEY_CODE_UP && !p->filter.text[0] && p->recall.text[0]) {
+        lineedit_set(&p->filter, p->recall.text);
+        return UI_NOTHING;
+    }
     if (key == KEY_CODE_ESC || key == KEY_CTRL('c') || key == KEY_CODE_ENTER)
         close_overlay(ui);
     else if (!lineedit_key(&p->filter, key))

@@ -24,6 +24,15 @@ static bool alive(const struct model_process *p)
     return strcmp(p->state, "dead") != 0 && strcmp(p->state, "none") != 0;
 }
 
+/* What a process is called where all of them share a line. */
+static const char *short_name(const struct model_process *p, int cols)
+{
+    enum { WIDE = 100 };
+    if (!strcmp(p->state, "standby"))
+        return p->state;
+    return cols < WIDE && !strcmp(p->role, "supervisor") ? "super" : p->role;
+}
+
 static void label(struct canvas *c, int row, const char *text)
 {
     canvas_put(c, row, 0, LABEL, ATTR_BOLD, text);
@@ -64,8 +73,7 @@ static void draw_roles(const struct shown *s, struct canvas *c, int row)
         const struct model_process *p = &st->processes[i];
         struct value used = process_memory(p);
         if (alive(p) && value_known(used))
-            line_add(&l, value_attr(used), "%s%s %s  ", p->role,
-                     !strcmp(p->state, "standby") ? "(standby)" : "",
+            line_add(&l, value_attr(used), "%s %s  ", short_name(p, c->cols),
                      format_value(used, UNIT_BYTES).text);
     }
     line_add(&l, ATTR_DIM, "%s", value_known(st->memory.pss) ? "(PSS)" : "(RSS)");
@@ -105,7 +113,7 @@ static void draw_cpu(const struct shown *s, struct canvas *c, int row)
         line_add(&l, ATTR_DIM, "/%lld%%", (long long)st->server.cores.n * 100);
     for (unsigned i = 0; i < st->process_count; i++) {
         if (alive(&st->processes[i]) && value_known(r->cpu[i]))
-            line_add(&l, value_attr(r->cpu[i]), "  %s %s", st->processes[i].role,
+            line_add(&l, value_attr(r->cpu[i]), "  %s %s", short_name(&st->processes[i], c->cols),
                      format_value(r->cpu[i], UNIT_PERMILLE).text);
     }
 }
@@ -249,17 +257,12 @@ static void draw_runs(const struct shown *s, struct canvas *c, int row)
 enum { ROLE, STATE, PID, UP, THREADS, RSS, PSS, CPU, BEAT, STARTS, EXIT, PROCESS_COLUMNS };
 
 static const struct column process_columns[PROCESS_COLUMNS] = {
-    [ROLE] = {"PROCESS", 10, false, true, 0, NULL},
-    [STATE] = {"STATE", 9, false, false, 0, NULL},
-    [PID] = {"PID", 8, true, false, 50, NULL},
-    [UP] = {"UP", 7, true, false, 0, NULL},
-    [THREADS] = {"THR", 4, true, false, 70, NULL},
-    [RSS] = {"RSS", 6, true, false, 0, NULL},
-    [PSS] = {"PSS", 6, true, false, 60, NULL},
-    [CPU] = {"CPU", 6, true, false, 50, NULL},
-    [BEAT] = {"BEAT", 7, true, false, 78, NULL},
-    [STARTS] = {"STARTS", 6, true, false, 100, NULL},
-    [EXIT] = {"LAST EXIT", 24, false, false, 110, NULL},
+    [ROLE] = {"PROCESS", 10, false, 40, 0, NULL},    [STATE] = {"STATE", 9, false, 0, 0, NULL},
+    [PID] = {"PID", 8, true, 0, 50, NULL},           [UP] = {"UP", 7, true, 0, 0, NULL},
+    [THREADS] = {"THR", 4, true, 0, 70, NULL},       [RSS] = {"RSS", 6, true, 0, 0, NULL},
+    [PSS] = {"PSS", 6, true, 0, 60, NULL},           [CPU] = {"CPU", 6, true, 0, 50, NULL},
+    [BEAT] = {"BEAT", 7, true, 0, 78, NULL},         [STARTS] = {"STARTS", 6, true, 0, 100, NULL},
+    [EXIT] = {"LAST EXIT", 24, false, 0, 110, NULL},
 };
 
 static void beat_cell(const struct model_process *p, struct table_cell *out)
@@ -334,11 +337,24 @@ static void draw_zone_line(const struct shown *s, struct canvas *c, int row,
     line_rest(&l, stale ? ATTR_DIM : 0, z->reason);
 }
 
+/* How many zones are not as they should be, also of those that were not read. */
+static int64_t bad_zones(const struct shown *s)
+{
+    int64_t n = 0;
+    for (unsigned i = 0; i < ZONE_STATE_COUNT; i++)
+        n += zone_state_severity(i) > 0 ? value_or(status(s)->zones_by_state[i], 0) : 0;
+    return n;
+}
+
 static void draw_worst(const struct shown *s, struct canvas *c, struct area a)
 {
     const struct model_zones *z = &s->model->zones;
+    int64_t more = bad_zones(s) - (a.rows - 1);
+    char title[64] = "zones, worst first";
     int row = a.row + 1;
-    line_title(c, a.row, "zones, worst first");
+    if (more > 0)
+        snprintf(title, sizeof(title), "zones, worst first; %lld more: press 2", (long long)more);
+    line_title(c, a.row, title);
     for (unsigned i = 0; i < z->count && row < a.row + a.rows; i++) {
         if (model_zone_severity(&z->rows[i]) > 0)
             draw_zone_line(s, c, row++, &z->rows[i]);
@@ -364,16 +380,16 @@ static void draw_events(const struct shown *s, struct canvas *c, struct area a)
     for (unsigned i = 0; i < e->count && (int)i + 1 < a.rows; i++) {
         const struct model_event *event = &e->rows[i];
         struct line l = line_begin(c, a.row + 1 + (int)i, 0, c->cols);
-        unsigned severity = !strcmp(event->severity, "error")     ? 2
-                            : !strcmp(event->severity, "warning") ? 1
-                                                                  : 0;
-        uint32_t attr = e->stamp.stale ? ATTR_DIM : severity_attr(severity);
+        struct buf text = {0};
+        uint32_t attr = e->stamp.stale ? ATTR_DIM : severity_attr(model_event_severity(event));
         line_add(&l, e->stamp.stale ? ATTR_DIM : 0, "%s", format_when(event->last, s->wall).text);
         line_add(&l, attr, " %4s", format_value(event->number, UNIT_EXACT).text);
         if (event->subject[0])
             line_add(&l, attr | ATTR_BOLD, " %s", event->subject);
         l.col++;
-        line_rest(&l, attr, event->text[0] ? event->text : event->title);
+        model_event_text(event, &text);
+        line_rest(&l, attr, text.data ? text.data : "");
+        buf_fini(&text);
     }
 }
 
@@ -417,7 +433,10 @@ static void draw(const struct ui *ui, const struct shown *s, struct canvas *c, s
     draw_processes(s, c, (struct area){row, 0, processes, a.cols});
     row += processes;
     left -= processes;
-    int worst = left < 4 ? 0 : worst_rows(s) < left / 2 ? worst_rows(s) : left / 2;
+    /* What is wrong now goes before what happened: on a small screen one event is enough. */
+    enum { FEW = 4 };
+    int most = left / 2 >= FEW ? left / 2 : left - 2 < FEW ? left - 2 : FEW;
+    int worst = left < 4 ? 0 : worst_rows(s) < most ? worst_rows(s) : most;
     if (worst)
         draw_worst(s, c, (struct area){row, 0, worst, a.cols});
     if (left - worst >= 2)

@@ -7,6 +7,7 @@
 #include "backend/base/clk.h"
 #include "backend/model/format.h"
 #include "tui/input/keymap.h"
+#include "tui/view/list.h"
 #include "tui/widget/box.h"
 
 const struct view_ops *const views[UI_VIEWS] = {&view_overview, &view_zones, &view_transfers,
@@ -91,6 +92,17 @@ static void open_detail(struct ui *ui, const struct shown *s)
     open_overlay(ui, OVERLAY_DETAIL);
 }
 
+/* A new filter begins empty; the one of before is kept for Up. */
+static void open_filter(struct ui *ui)
+{
+    struct place *p = &ui->places[ui->view];
+    if (p->filter.text[0])
+        p->recall = p->filter;
+    p->filter.text[0] = '\0';
+    p->offset = 0;
+    open_overlay(ui, OVERLAY_FILTER);
+}
+
 static void open_sort(struct ui *ui)
 {
     open_overlay(ui, OVERLAY_SORT);
@@ -105,8 +117,11 @@ static void go_to(struct ui *ui, unsigned view)
 
 static void go_back(struct ui *ui)
 {
-    ui->places[ui->view].filter.text[0] = '\0';
-    ui->places[ui->view].offset = 0;
+    struct place *p = &ui->places[ui->view];
+    if (p->filter.text[0])
+        p->recall = p->filter;
+    p->filter.text[0] = '\0';
+    p->offset = 0;
 }
 
 static enum ui_effect do_request(struct ui *ui, const struct shown *s, enum request request,
@@ -138,7 +153,7 @@ static enum ui_effect do_request(struct ui *ui, const struct shown *s, enum requ
     else if (request == REQUEST_BACK)
         go_back(ui);
     else if (request == REQUEST_FILTER && list)
-        open_overlay(ui, OVERLAY_FILTER);
+        open_filter(ui);
     else if (request == REQUEST_SORT && list)
         open_sort(ui);
     else if (request == REQUEST_INVERT)

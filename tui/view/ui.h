@@ -11,6 +11,7 @@
 #pragma once
 
 #include "backend/act/act.h"
+#include "backend/model/format.h"
 #include "backend/source/source.h"
 #include "tui/input/lineedit.h"
 #include "tui/term/canvas.h"
@@ -33,11 +34,11 @@ struct shown {
 
 /* Where the operator is in one view. */
 struct place {
-    char selected[UI_IDENTITY]; /* identity of the row; "" the first */
-    int index, top;             /* of the row in the order shown */
-    unsigned offset;            /* of the window in the server's list */
-    struct lineedit filter;
-    int sort; /* column, -1 the server's order */
+    char selected[UI_IDENTITY];     /* identity of the row; "" the first */
+    int index, top;                 /* of the row in the order shown */
+    unsigned offset;                /* of the window in the server's list */
+    struct lineedit filter, recall; /* recall: the filter of before, for Up */
+    int sort;                       /* column, -1 the server's order */
     bool invert;
 };
 
@@ -97,6 +98,8 @@ struct view_ops {
     void (*identity)(const struct shown *s, unsigned row, char *to, size_t size);
     /* The zone a row is about, "" for none. */
     const char *(*zone)(const struct shown *s, unsigned row);
+    /* What does not fit into a row: the line of the selected one on a screen without details. */
+    void (*say)(const struct shown *s, unsigned row, struct buf *to);
     /* Everything about the thing of that identity, or why there is nothing. */
     void (*detail)(const struct shown *s, const char *identity, struct buf *to);
     /* A line about the whole list. */
@@ -123,13 +126,6 @@ void ui_say(struct ui *ui, uint32_t attr, const char *format, ...)
 
 /* For the files of this room. */
 
-/* Filters and sorts the rows of the current view, and finds the selected one again. */
-void ui_arrange(struct ui *ui, const struct shown *s);
-/* The zone of the selected row, "" for none. */
-const char *ui_selected_zone(const struct ui *ui, const struct shown *s);
-void list_draw(struct ui *ui, const struct shown *s, struct canvas *c, struct area area);
-/* Moves the selection; false when the request is not about moving. */
-bool list_move(struct ui *ui, const struct shown *s, int request);
 void header_draw(const struct shown *s, struct canvas *c);
 void overlay_draw(const struct ui *ui, const struct shown *s, struct canvas *c);
 enum ui_effect overlay_key(struct ui *ui, const struct shown *s, int key);

@@ -2,35 +2,27 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/model/format.h"
-#include "tui/view/ui.h"
+#include "tui/view/list.h"
 
 enum { ZONE, ROLE, STATE, SERIAL, SINCE, CHECK, EXPIRE, RECORDS, BYTES, LOAD, REASON, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
-    [ZONE] = {"ZONE", 18, false, true, 0, "name; selected by >"},
-    [ROLE] = {"ROLE", 4, false, false, 60, "prim: from a file; sec: from another server"},
-    [STATE] = {"STATE", 9, false, false, 0, "of what is served; OK means it was just confirmed"},
-    [SERIAL] = {"SERIAL", 10, true, false, 40, "of the version that is served"},
-    [SINCE] = {"SINCE", 6, true, false, 70, "how long in this state"},
-    [CHECK] = {"CHECK", 6, true, false, 100, "since a primary last confirmed the version"},
-    [EXPIRE] = {"EXPIRE", 6, true, false, 78, "until the zone must no longer be served"},
-    [RECORDS] = {"RECS", 5, true, false, 70, "records"},
-    [BYTES] = {"MEM", 5, true, false, 78, "bytes of the compiled zone"},
-    [LOAD] = {"LOAD", 6, true, false, 100, "how long the last load or transfer took"},
-    [REASON] = {"REASON", 20, false, false, 118, "why the state is not ok"},
+    [ZONE] = {"ZONE", 17, false, 40, 0, "name; selected by >"},
+    [ROLE] = {"ROLE", 4, false, 0, 60, "prim: from a file; sec: from another server"},
+    [STATE] = {"STATE", 10, false, 0, 0, "of what is served; OK means it was just confirmed"},
+    [SERIAL] = {"SERIAL", 11, true, 0, 40, "of the version that is served"},
+    [SINCE] = {"SINCE", 7, true, 0, 70, "how long in this state"},
+    [CHECK] = {"CHECK", 7, true, 0, 100, "since a primary last confirmed the version"},
+    [EXPIRE] = {"EXPIRE", 7, true, 0, 78, "until the zone must no longer be served"},
+    [RECORDS] = {"RECS", 6, true, 0, 70, "records"},
+    [BYTES] = {"MEM", 6, true, 0, 78, "bytes of the compiled zone"},
+    [LOAD] = {"LOAD", 7, true, 0, 130, "how long the last load or transfer took"},
+    [REASON] = {"REASON", 20, false, TABLE_REST, 118, "why the state is not ok"},
 };
 
 static unsigned count(const struct shown *s)
 {
     return s->model->zones.count;
-}
-
-static void number(struct table_cell *out, struct value v, struct short_text text)
-{
-    out->sort = v;
-    out->attr = value_attr(v);
-    snprintf(out->text, sizeof(out->text), "%s", text.text);
 }
 
 static void state_cell(const struct model_zone *z, struct table_cell *out, bool stale)
@@ -48,40 +40,39 @@ static void cell(const void *ctx, unsigned row, unsigned column, struct table_ce
     const struct model_zone *z = &s->model->zones.rows[row];
     switch (column) {
     case ZONE:
-        snprintf(out->text, sizeof(out->text), "%.*s", TABLE_TEXT - 1, z->name);
+        cell_text(out, z->name);
         break;
     case ROLE:
-        snprintf(out->text, sizeof(out->text), "%s",
-                 !strcmp(z->role, "primary")     ? "prim"
-                 : !strcmp(z->role, "secondary") ? "sec"
-                                                 : z->role);
+        cell_text(out, !strcmp(z->role, "primary")     ? "prim"
+                       : !strcmp(z->role, "secondary") ? "sec"
+                                                       : z->role);
         break;
     case STATE:
         state_cell(z, out, s->model->zones.stamp.stale);
         break;
     case SERIAL:
-        number(out, z->serial, format_value(z->serial, UNIT_EXACT));
+        cell_number(out, z->serial, format_value(z->serial, UNIT_EXACT));
         break;
     case SINCE:
-        number(out, z->since, format_since(z->since, s->wall));
+        cell_number(out, z->since, format_since(z->since, s->wall));
         break;
     case CHECK:
-        number(out, z->checked, format_since(z->checked, s->wall));
+        cell_number(out, z->checked, format_since(z->checked, s->wall));
         break;
     case EXPIRE:
-        number(out, z->expire, format_until(z->expire, s->wall));
+        cell_number(out, z->expire, format_until(z->expire, s->wall));
         break;
     case RECORDS:
-        number(out, z->records, format_value(z->records, UNIT_COUNT));
+        cell_number(out, z->records, format_value(z->records, UNIT_COUNT));
         break;
     case BYTES:
-        number(out, z->bytes, format_value(z->bytes, UNIT_BYTES));
+        cell_number(out, z->bytes, format_value(z->bytes, UNIT_BYTES));
         break;
     case LOAD:
-        number(out, z->load_us, format_value(z->load_us, UNIT_MICROS));
+        cell_number(out, z->load_us, format_value(z->load_us, UNIT_MICROS));
         break;
     default:
-        snprintf(out->text, sizeof(out->text), "%.*s", TABLE_TEXT - 1, z->reason);
+        cell_text(out, z->reason);
         break;
     }
 }
@@ -96,13 +87,17 @@ static const char *zone(const struct shown *s, unsigned row)
     return s->model->zones.rows[row].name;
 }
 
+static void say(const struct shown *s, unsigned row, struct buf *to)
+{
+    buf_puts(to, s->model->zones.rows[row].reason);
+}
+
 static const struct model_zone *find(const struct shown *s, const char *name)
 {
     const struct model *m = s->model;
-    for (unsigned i = 0; i < m->zones.count; i++) {
-        if (!strcmp(m->zones.rows[i].name, name))
-            return &m->zones.rows[i];
-    }
+    int row = list_find(&view_zones, s, name);
+    if (row >= 0)
+        return &m->zones.rows[row];
     if (m->detail.stamp.present && !m->detail.missing && !strcmp(m->detail.zone.name, name))
         return &m->detail.zone;
     return NULL;
@@ -119,8 +114,8 @@ static void detail(const struct shown *s, const char *name, struct buf *to)
         return;
     }
     detail_line(to, "zone", "%s", z->name);
-    if (z->reason[0])
-        detail_line(to, "reason", "%s%s%s", z->error, z->error[0] ? ": " : "", z->reason);
+    if (z->reason[0] || z->error[0])
+        detail_line(to, "reason", "%s", z->reason[0] ? z->reason : z->error);
     detail_line(to, "state", "%s for %s", z->state, format_since(z->since, s->wall).text);
     detail_line(to, "role", "%s", z->role);
     detail_line(to, "serial", "%s", format_value(z->serial, UNIT_EXACT).text);
@@ -179,6 +174,7 @@ const struct view_ops view_zones = {
     .cell = cell,
     .identity = identity,
     .zone = zone,
+    .say = say,
     .detail = detail,
     .summary = summary,
     .want = want,

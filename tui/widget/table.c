@@ -5,20 +5,57 @@
 
 enum { MARK = 1 };
 
+/* How wide the cells of a column are. Of a long table only the first rows are looked at, so that it
+ * costs little and scrolling does not move the columns. */
+static int needed(const struct table *t, unsigned column)
+{
+    enum { LOOKED_AT = 1000 };
+    int most = 0;
+    for (unsigned i = 0; i < t->rows && i < LOOKED_AT; i++) {
+        struct table_cell cell = {.text = ""};
+        t->cell(t->ctx, t->order[i], column, &cell);
+        int width = canvas_width(cell.text);
+        most = width > most ? width : most;
+    }
+    return most;
+}
+
+/* What a column that grows can use beyond its width, of what is left. */
+static int growth(const struct table *t, unsigned column, int cols, int left)
+{
+    const struct column *c = &t->columns[column];
+    int most = cols * c->grow / 100 - c->width;
+    if (most <= 0 || left <= 0)
+        return 0;
+    int more = needed(t, column) - c->width;
+    more = more > most ? most : more;
+    return more < 0 ? 0 : more > left ? left : more;
+}
+
 /* Widths of the columns, 0 for one that is not shown. */
 static void lay_out(const struct table *t, int cols, int widths[TABLE_COLUMNS])
 {
-    int used = MARK, flex = -1;
+    int used = MARK, first = -1, rest = -1;
     for (unsigned i = 0; i < t->column_count; i++) {
         const struct column *column = &t->columns[i];
         bool fits = cols >= column->from && (i == 0 || used + column->width <= cols);
         widths[i] = fits ? column->width : 0;
         used += fits ? column->width + 1 : 0;
-        if (fits && column->flex && flex < 0)
-            flex = (int)i;
+        if (fits && column->grow == TABLE_REST)
+            rest = (int)i;
+        else if (fits && column->grow && first < 0)
+            first = (int)i;
     }
-    if (flex >= 0 && used - 1 < cols)
-        widths[flex] += cols - (used - 1);
+    int left = cols - (used - 1);
+    for (unsigned i = 0; i < t->column_count; i++) {
+        if (!widths[i] || !t->columns[i].grow || (int)i == rest)
+            continue;
+        int more = growth(t, i, cols, left);
+        widths[i] += more;
+        left -= more;
+    }
+    if (left > 0 && (rest >= 0 || first >= 0))
+        widths[rest >= 0 ? rest : first] += left;
 }
 
 static void put_cell(struct canvas *c, int row, int col, int width, bool right, uint32_t attr,

@@ -1,17 +1,18 @@
-/* Rows and columns. Columns appear as the screen gets wider and never change their order; the first
- * flexible one takes what is left. */
+/* Rows and columns. Columns appear as the screen gets wider and never change their order. One that
+ * grows gets as wide as its cells need, up to a share of the screen; what is left then goes to the
+ * one that takes the rest or, when that is not shown, to the first that grows. */
 #pragma once
 
 #include "backend/model/value.h"
 #include "tui/term/canvas.h"
 
-enum { TABLE_TEXT = 256, TABLE_COLUMNS = 20 };
+enum { TABLE_TEXT = 256, TABLE_COLUMNS = 20, TABLE_REST = 100 };
 
 struct column {
     const char *title;
     int width;
     bool right; /* numbers */
-    bool flex;  /* takes the rest, at least `width` */
+    int grow;   /* up to so many hundredths of the screen, at least `width`; TABLE_REST */
     int from;   /* shown from this screen width on; 0 always */
     const char *help;
 };

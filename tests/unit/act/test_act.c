@@ -20,6 +20,7 @@ static void allowed(void **state)
     } cases[] = {
         {ACTION_ZONE_RELOAD, "a.", "primary", true},
         {ACTION_ZONE_RELOAD, "", "", false},
+        {ACTION_ZONE_RELOAD, "a.", "secondary", false},
         {ACTION_ZONE_RETRANSFER, "a.", "primary", false},
         {ACTION_ZONE_RETRANSFER, "a.", "secondary", true},
         {ACTION_ZONE_RETRANSFER, "a.", "", true},

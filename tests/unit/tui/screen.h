@@ -8,7 +8,7 @@
 
 #include "backend/base/clk.h"
 #include "backend/source/reply.h"
-#include "tui/view/ui.h"
+#include "tui/view/list.h"
 
 enum { SCREEN_WALL = 1795318867 }; /* 2026-11-22 03:41:07 UTC */
 

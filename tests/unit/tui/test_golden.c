@@ -27,6 +27,7 @@ static const struct golden {
     {"connecting-80x24", 24, 80, "1", CONNECTING, false, false},
     {"zones-80x24", 24, 80, "2j", UP, true, false},
     {"zones-120x40", 40, 120, "2", UP, false, false},
+    {"zones-200x50", 50, 200, "2", UP, false, false},
     {"zones-40x10", 10, 40, "2", UP, false, false},
     {"zones-filter-80x24", 24, 80, "2/org", UP, false, false},
     {"zones-lost-80x24", 24, 80, "2", LOST, false, false},

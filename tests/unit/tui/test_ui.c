@@ -95,6 +95,114 @@ static void filters(void **state)
     }
 }
 
+/* A filter begins empty; Up brings the one of before. */
+static void filter_is_recalled(void **state)
+{
+    struct screen s;
+    (void)state;
+    screen_init(&s, 24, 80);
+    screen_keys(&s, "2/org\n/");
+    assert_string_equal(s.ui.places[1].filter.text, "");
+    screen_keys(&s, "net\n");
+    assert_string_equal(s.ui.places[1].filter.text, "net");
+    screen_keys(&s, "/");
+    screen_key(&s, KEY_CODE_UP);
+    assert_string_equal(s.ui.places[1].filter.text, "net");
+    screen_key(&s, KEY_CODE_ESC);
+    assert_string_equal(s.ui.places[1].filter.text, "");
+    screen_fini(&s);
+}
+
+/* Names get what they need, up to a share; the reason gets the rest. */
+static void columns_share_the_width(void **state)
+{
+    static const struct {
+        int cols;
+        const char *name, *shows;
+    } cases[] = {
+        {200, "example.net.", "bad TTL; the version of 2026112104 is served\n"},
+        {200, "a-name-of-forty-bytes.below.example.net.",
+         " a-name-of-forty-bytes.below.example.net. prim"},
+        {160, "a-name-of-forty-bytes.below.example.net.", "net. prim"},
+        {80, "example.net.",
+         "\n example.net.zone:812:14: bad TTL; the version of 2026112104 is served\n worst"},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct screen s;
+        screen_init(&s, 24, cases[i].cols);
+        screen_keys(&s, "2");
+        s.model.zones.rows[0].name = cases[i].name;
+        if (i == 1)
+            screen_keys(&s, "j");
+        if (!shows(&s, cases[i].shows))
+            fail_msg("case %u", i);
+        screen_fini(&s);
+    }
+}
+
+/* A "~" does not cost a digit. */
+static void stale_numbers_are_whole(void **state)
+{
+    struct screen s;
+    (void)state;
+    screen_init(&s, 24, 80);
+    screen_lose(&s);
+    screen_keys(&s, "2");
+    assert_true(shows(&s, " ~2026112201 "));
+    assert_true(shows(&s, " ~81.0k"));
+    screen_keys(&s, "3");
+    assert_true(shows(&s, " ~79.1K"));
+    screen_fini(&s);
+}
+
+/* On 80x24 every bad zone that fits is there, those that do not are counted, and no process is left
+ * out. */
+static void overview_is_whole(void **state)
+{
+    struct screen s;
+    (void)state;
+    screen_init(&s, 24, 80);
+    s.model.zones.rows[1].state = "failed";
+    s.model.zones.rows[1].severity = value_of(2);
+    s.model.status.zones_by_state[ZONE_FAILED] = value_of(1);
+    assert_true(shows(&s, "\nstale     example.net."));
+    assert_true(shows(&s, "\nfailed    example.com."));
+    assert_true(shows(&s, "endpoint 6.75M"));
+    assert_true(shows(&s, "endpoint 5.0%"));
+    s.model.status.zones_by_state[ZONE_FAILED] = value_of(9);
+    assert_true(shows(&s, "8 more: press 2"));
+    screen_fini(&s);
+}
+
+static void menu_is_whole(void **state)
+{
+    struct screen s;
+    (void)state;
+    screen_init(&s, 24, 80);
+    screen_keys(&s, "2x");
+    assert_true(shows(&s, action_info[ACTION_ZONE_RELOAD].help));
+    screen_keys(&s, "q");
+    for (int i = 0; i < ACTION_COUNT; i++)
+        assert_in_range(strlen(action_info[i].help), 1, 48);
+    screen_keys(&s, "jjx"); /* a secondary */
+    assert_true(shows(&s, "r  reload     zone    blocked: a secondary has no file; see refresh"));
+    assert_true(shows(&s, action_info[ACTION_ZONE_RETRANSFER].help));
+    screen_fini(&s);
+}
+
+static void events_say_what(void **state)
+{
+    struct screen s;
+    (void)state;
+    screen_init(&s, 24, 120);
+    screen_keys(&s, "4");
+    assert_true(shows(&s, "A title: example.net.zone:812:14: bad TTL"));
+    screen_keys(&s, "\n");
+    assert_true(shows(&s, "what to do  Nothing to do."));
+    screen_fini(&s);
+}
+
 static void sorts(void **state)
 {
     struct screen s;
@@ -130,7 +238,9 @@ static void confirmed(void **state)
         {"1xons1\n", UI_POST, ACTION_SERVICE_STOP, NULL},
         {"2x\ny", UI_POST, ACTION_ZONE_RELOAD, NULL},
         {"2\nxry", UI_POST, ACTION_ZONE_RELOAD, NULL},
-        {"3xry", UI_POST, ACTION_ZONE_RELOAD, NULL},
+        {"3xfy", UI_POST, ACTION_ZONE_REFRESH, NULL},
+        {"2jjx\ny", UI_POST, ACTION_ZONE_RETRANSFER, NULL},
+        {"1x\ny", UI_POST, ACTION_SERVICE_RELOAD, NULL},
         {"4xry", UI_POST, ACTION_ZONE_RELOAD, NULL},
         {"2xr\n", UI_NOTHING, 0, "cancelled"},
         {"2xrn", UI_NOTHING, 0, "cancelled"},
@@ -293,6 +403,12 @@ int main(void)
         cmocka_unit_test(selection_follows_the_zone),
         cmocka_unit_test(first_selection_stays),
         cmocka_unit_test(filters),
+        cmocka_unit_test(filter_is_recalled),
+        cmocka_unit_test(columns_share_the_width),
+        cmocka_unit_test(stale_numbers_are_whole),
+        cmocka_unit_test(overview_is_whole),
+        cmocka_unit_test(menu_is_whole),
+        cmocka_unit_test(events_say_what),
         cmocka_unit_test(sorts),
         cmocka_unit_test(confirmed),
         cmocka_unit_test(deaf_at_first),
