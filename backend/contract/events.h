@@ -84,9 +84,15 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
       "Nothing to do: the old file is kept beside it. Check the disk if it recurs.")               \
     X(EVENT_LOST, 8109, SEVERITY_WARNING, "Events came faster than they could be kept",            \
       "See the log for the missing ones.")                                                         \
+    X(EVENT_ADOPTED, 8110, SEVERITY_WARNING,                                                       \
+      "The server was started anew after its supervisor had ended; nothing was lost",              \
+      "Find out what ended the supervisor: the system's log names out-of-memory kills.")           \
     X(EVENT_UNCLEAN, 8111, SEVERITY_WARNING,                                                       \
       "The server had ended without being stopped before this start",                              \
       "Look for a kill, a crash or a power failure at that time: journalctl, dmesg.")              \
+    X(EVENT_STATE_FILE, 8112, SEVERITY_WARNING,                                                    \
+      "A small file of the state directory could not be used",                                     \
+      "See the text; remove the file it names, and a new one is made at the next start.")          \
     X(EVENT_ZONE_ADDED, 8300, SEVERITY_INFO, "A zone was added", "Nothing to do.")                 \
     X(EVENT_ZONE_REMOVED, 8301, SEVERITY_WARNING, "A zone was removed and is not served any more", \
       "Nothing to do when it was meant; else bring its file or its entry back and reload.")        \

@@ -69,7 +69,7 @@ void stats_unmap(struct stats *stats)
 uint64_t stats_counter(const struct stats *stats, enum counter c)
 {
     uint64_t sum = 0;
-    uint32_t workers = atomic_load_explicit(&stats->workers, memory_order_relaxed);
+    uint32_t workers = atomic_load_explicit(&stats->most_workers, memory_order_relaxed);
     if (workers == 0 || workers > STATS_WORKERS)
         workers = STATS_WORKERS;
     for (int p = 0; p < STATS_SERVE; p++) {

@@ -135,10 +135,12 @@ struct stats {
     _Atomic uint32_t workers; /* worker threads of the active serve process */
     _Atomic uint32_t active;  /* index of the active serve process, STATS_SERVE for none */
     _Atomic uint64_t claim;   /* who may take over: see server/serve/takeover.h */
-    _Atomic uint32_t planned; /* 1 while a planned hand-over runs */
+    _Atomic uint32_t planned; /* 1 while a planned hand-over runs; 2, written by the process that
+                               * serves: another supervisor's process goes on */
     _Atomic uint64_t restarts, crashes, config_generation;
     _Atomic int64_t config_at, stopping; /* last good configuration; 1 while the server stops */
     _Atomic uint64_t memory_limit;       /* bytes, 0 none */
+    _Atomic uint32_t most_workers;       /* the most there ever were: all these rows count */
     /* Writer: the keeper. */
     _Atomic uint32_t zone_rows; /* rows ever used; some may be ZONE_NONE again */
     _Atomic uint32_t names_used;
