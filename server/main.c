@@ -4,6 +4,7 @@
  * (server/supervisor/inherit.h). */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,14 @@ static struct config *read_config(const struct inherit *in)
     return config;
 }
 
+/* What is meant for the supervisor and sent to every zonedeckd must not end the others. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        signal(ignored[i], SIG_IGN);
+}
+
 static int run_role(int argc, char **argv)
 {
     struct inherit in;
@@ -133,6 +142,7 @@ static int run_role(int argc, char **argv)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
+    ignore_signals();
     log_init(role_name(in.role), LOG_INFO);
     title_set("%s", roles[in.role].title);
     struct role_context context = {

@@ -18,6 +18,7 @@ enum message {
     MSG_READY = 20, /* every zone the keeper knows is mapped; also keeper and endpoint: up */
     MSG_DRAINED,    /* no datagram will be received any more */
     MSG_TOOK_OVER,  /* struct msg_took_over: the active one died, this one goes on */
+    MSG_ADOPT,      /* struct msg_adopt, to a new supervisor (backend/contract/adopt.h) */
     /* supervisor -> keeper */
     MSG_SERVE = 40, /* fd: channel to a new serve process: send it every zone, then MSG_SYNCED */
     MSG_CONFIG,     /* fd: the text of a new, checked configuration */
@@ -40,6 +41,21 @@ enum { MSG_ACL_MAX = 64, MSG_TEXT_MAX = 512, MSG_NAME_MAX = 255 };
 
 struct msg_go {
     uint32_t replay; /* 1: the ring may hold queries that nobody answered */
+};
+
+/* What a serve process whose supervisor ended hands to the next one: first a frame without sockets,
+ * with the receive rings as descriptor; then the sockets, a descriptor each. */
+#define ADOPT_SOCKET "adopt.sock"
+enum { ADOPT_VERSION = 1, ADOPT_SOCKETS = 8 };
+
+struct msg_adopt {
+    uint32_t version;
+    uint32_t all;   /* sockets there are */
+    uint32_t count; /* of them in this frame */
+    struct {
+        int32_t fd; /* its number in the process that serves, which the rings name */
+        uint16_t worker, tcp;
+    } socket[ADOPT_SOCKETS];
 };
 
 struct msg_took_over {

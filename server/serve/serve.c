@@ -13,6 +13,7 @@
 #include "backend/base/log.h"
 #include "backend/base/title.h"
 #include "server/dns/name_text.h"
+#include "server/serve/orphan.h"
 #include "server/serve/peer.h"
 #include "server/serve/setting.h"
 #include "server/serve/rrl.h"
@@ -23,8 +24,14 @@
 /* Strangers can ask for transfers as fast as they like: what is told of it is bounded. */
 enum { TICK_MS = 200, FRAMES_A_ROUND = 1000, REFUSED_A_SECOND = 5 };
 
+static const int64_t forsaken_after = 500 * CLK_MS;
+
 struct serve {
     struct start *start;
+    const struct serve_start *whole;
+    struct orphan orphan;
+    int64_t orphaned_at; /* when the supervisor's channel closed; monotonic ns */
+    bool adopted;        /* by another supervisor than the one that started us */
     struct stats *stats;
     unsigned slot;
     struct worker_shared shared;
@@ -96,12 +103,30 @@ static void take_over(struct serve *s)
     channel_send(s->supervisor, MSG_TOOK_OVER, &m, sizeof m, NULL, 0, 1000);
 }
 
+/* The supervisor ended within a hand-over to us, after the other one was told to drain: nobody will
+ * say GO any more, and the other one has stopped receiving by now. */
+static bool is_forsaken(const struct serve *s)
+{
+    unsigned active = takeover_active(s->stats);
+    if (s->supervisor >= 0 || clk_mono_ns() - s->orphaned_at < forsaken_after)
+        return false;
+    return active == s->slot || (active < STATS_SERVE && atomic_load(&s->stats->planned) == 1 &&
+                                 atomic_load(&s->stats->process[active].state) == PROCESS_DRAINING);
+}
+
 /* A ready standby keeps an eye on whoever is active now. */
 static void watch_active(struct serve *s)
 {
     if (!s->ready || s->active || s->draining)
         return;
     unsigned active = takeover_active(s->stats);
+    if (is_forsaken(s)) {
+        struct takeover_result result = {0};
+        atomic_store(&s->stats->planned, 0);
+        if (active == s->slot || takeover_claim(s->stats, s->slot, active))
+            go(s, true, &result);
+        return;
+    }
     if (s->watch >= 0 && active == s->watched)
         return;
     close_watch(s);
@@ -149,6 +174,9 @@ static void take_command(struct serve *s, struct channel_frame *frame)
         break;
     case MSG_DRAIN:
         s->draining = true;
+        /* Another process goes on, with other stats: nobody of these may. */
+        if (s->adopted)
+            atomic_store(&s->stats->planned, 2);
         title_set("serve (draining)");
         wake_workers(s, WORKER_DRAIN);
         break;
@@ -172,7 +200,21 @@ static void read_supervisor(struct serve *s)
     if (n == ERR_CLOSED) { /* it died: what is served goes on being served */
         close(s->supervisor);
         s->supervisor = -1;
+        s->orphaned_at = clk_mono_ns();
+        /* A hand-over it had planned does not take place: our standby may take over again. */
+        if (s->active && !s->draining)
+            atomic_store(&s->stats->planned, 0);
     }
+}
+
+static void follow_orphan(struct serve *s, bool knock)
+{
+    if (knock) {
+        s->supervisor = orphan_accept(&s->orphan, s->whole);
+        s->adopted |= s->supervisor >= 0;
+    }
+    orphan_follow(&s->orphan, s->stats->state_dir,
+                  s->active && s->supervisor < 0 && !s->draining && !s->stop);
 }
 
 static void read_keeper(struct serve *s)
@@ -297,8 +339,9 @@ static void loop(struct serve *s)
         struct pollfd p[] = {{s->supervisor, POLLIN, 0},
                              {s->keeper, POLLIN, 0},
                              {s->shared.tell, POLLIN, 0},
-                             {s->watch, POLLIN, 0}};
-        int n = poll(p, 4, TICK_MS);
+                             {s->watch, POLLIN, 0},
+                             {s->orphan.listener, POLLIN, 0}};
+        int n = poll(p, 5, TICK_MS);
         stats_heartbeat(s->stats, s->slot);
         if (n > 0 && p[3].revents)
             take_over(s);
@@ -310,6 +353,7 @@ static void loop(struct serve *s)
             read_notes(s);
         follow_drain(s);
         watch_active(s);
+        follow_orphan(s, n > 0 && p[4].revents);
     }
 }
 
@@ -384,10 +428,11 @@ int serve_main(struct serve_start *start)
         return 1;
     }
     s->start = &start->common;
+    s->whole = start;
     s->stats = start->common.stats;
     s->slot = start->common.slot;
     s->supervisor = start->common.supervisor;
-    s->keeper = s->watch = -1;
+    s->keeper = s->watch = s->orphan.listener = -1;
     title_set("serve (standby)");
     int err = prepare(s, start);
     if (err) {

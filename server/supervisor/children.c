@@ -1,6 +1,7 @@
 #include "server/supervisor/children.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +228,8 @@ static void describe_end(const struct child *c, char *text, size_t size)
         snprintf(text, size, "pid %d was killed by signal %d (%s)", (int)c->last_pid,
                  c->exit_signal,
                  sigdescr_np(c->exit_signal) ? sigdescr_np(c->exit_signal) : "unknown");
+    else if (c->adopted)
+        snprintf(text, size, "pid %d, of the supervisor before, ended", (int)c->last_pid);
     else
         snprintf(text, size, "pid %d ended by itself with status %d", (int)c->last_pid,
                  c->exit_status);
@@ -272,6 +275,8 @@ static void note_end(struct supervisor *sup, struct child *c, const siginfo_t *i
     kill(-c->pid, SIGKILL);
     close(c->channel);
     c->channel = -1;
+    if (c->adopted)
+        close(c->watch);
     c->ended_at = sup->now;
     c->exit_status = info->si_code == CLD_EXITED ? info->si_status : 0;
     c->exit_signal = info->si_code == CLD_EXITED ? 0 : info->si_status;
@@ -303,14 +308,23 @@ static void release(struct supervisor *sup, struct child *c)
         atomic_store(&row_of(sup, c)->pid, 0);
 }
 
+/* Has it ended? It is not reaped. */
+static bool has_ended(const struct child *c, siginfo_t *info)
+{
+    struct pollfd p = {c->watch, POLLIN, 0};
+    if (!c->adopted)
+        return waitid(P_PID, (id_t)c->pid, info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               info->si_pid != 0;
+    /* How, only its parent could have known. */
+    return poll(&p, 1, 0) == 1;
+}
+
 void children_reap(struct supervisor *sup)
 {
     for (unsigned i = 0; i < STATS_PROCESSES; i++) {
         struct child *c = &sup->child[i];
         siginfo_t info = {0};
-        if (child_alive(c) &&
-            waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-            info.si_pid != 0)
+        if (child_alive(c) && has_ended(c, &info))
             note_end(sup, c, &info);
         if (c->ended)
             release(sup, c);

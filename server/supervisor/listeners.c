@@ -21,7 +21,11 @@ static void cure_of(int error, const struct listener *l, char *text, size_t size
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)&l->address;
     const char *why = strerror(error);
-    if (l->address.ss_family == AF_UNIX && error == EADDRINUSE)
+    if (l->address.ss_family == AF_UNIX && error == EEXIST)
+        snprintf(text, size,
+                 "a file that is no socket is there; remove it or change "
+                 "endpoint.listen");
+    else if (l->address.ss_family == AF_UNIX && error == EADDRINUSE)
         snprintf(text, size, "%s; another program listens there: stop it or change endpoint.listen",
                  why);
     else if (l->address.ss_family == AF_UNIX)
@@ -206,6 +210,45 @@ struct listeners *listeners_open_dns(const struct config *config, const struct l
     return set;
 }
 
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+    const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET)
+        return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+    return a->ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
+           a6->sin6_scope_id == b6->sin6_scope_id &&
+           !memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof a6->sin6_addr);
+}
+
+struct listeners *listeners_adopt(const struct config *config, const struct listener_found *found,
+                                  size_t count)
+{
+    struct listeners *set = new_set(count, 1);
+    for (size_t i = 0; set && i < count; i++) {
+        struct listener *l = &set->item[set->count++];
+        *l = (struct listener){.text = "no longer configured",
+                               .address_len = sizeof l->address,
+                               .worker = found[i].worker,
+                               .tcp = found[i].tcp,
+                               .bound = true,
+                               .fd = found[i].fd};
+        int shared = 0;
+        socklen_t len = sizeof shared;
+        getsockname(l->fd, (struct sockaddr *)&l->address, &l->address_len);
+        getsockopt(l->fd, SOL_SOCKET, SO_REUSEPORT, &shared, &len);
+        set->shared_ports |= shared != 0;
+        set->workers = l->worker + 1 > set->workers ? l->worker + 1 : set->workers;
+        for (size_t j = 0; j < config->listen_count; j++) {
+            if (same_address(&config->listen[j].address, &l->address))
+                snprintf(l->text, sizeof l->text, "%s", config->listen[j].text);
+        }
+    }
+    return set;
+}
+
 static bool is_stale_socket(const struct listener *l)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&l->address;
@@ -221,6 +264,12 @@ static bool is_stale_socket(const struct listener *l)
     return refused;
 }
 
+static bool is_socket(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 static int bind_unix(struct listener *l, const struct identity *id)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&l->address;
@@ -229,7 +278,7 @@ static int bind_unix(struct listener *l, const struct identity *id)
     char *slash = strrchr(parent, '/');
     if (slash && slash != parent) {
         *slash = '\0';
-        if (statedir_make(parent, 0755, true, id) != ERR_OK)
+        if (statedir_make_last(parent, 0755, true, id) != ERR_OK)
             return ERR_SYSTEM;
     }
     /* Nobody may connect before owner and mode are right. */
@@ -240,7 +289,7 @@ static int bind_unix(struct listener *l, const struct identity *id)
         if (err == 0)
             err = bind(l->fd, (const struct sockaddr *)un, l->address_len);
         else
-            errno = EADDRINUSE;
+            errno = is_socket(un->sun_path) ? EADDRINUSE : EEXIST;
     }
     umask(mask);
     if (err < 0)

@@ -41,6 +41,17 @@ struct listeners_report {
  * be NULL. NULL when memory runs out; an address that cannot be bound is reported and left out. */
 struct listeners *listeners_open_dns(const struct config *config, const struct listeners *old,
                                      const struct listeners_report *report);
+/* A socket that another process had open. */
+struct listener_found {
+    int fd;
+    unsigned worker;
+    bool tcp;
+};
+
+/* The set they were, with the names `config` has for their addresses; takes the sockets. NULL when
+ * memory runs out. */
+struct listeners *listeners_adopt(const struct config *config, const struct listener_found *found,
+                                  size_t count);
 /* Opens the endpoint's sockets. */
 struct listeners *listeners_open_endpoint(const struct config *config, const struct listeners *old,
                                           const struct identity *id,

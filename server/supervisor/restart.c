@@ -137,6 +137,8 @@ static void adopt_listeners(struct supervisor *sup)
     sup->dns = set;
     listeners_close(old, set);
     atomic_store(&sup->stats->workers, set->workers);
+    if (set->workers > atomic_load(&sup->stats->most_workers))
+        atomic_store(&sup->stats->most_workers, set->workers);
 }
 
 static bool step_clear(struct supervisor *sup)

@@ -1,10 +1,11 @@
 /* What the supervisor knows: one struct, allocated at the start, passed to each part of the room.
  *
  * The parts: listeners (sockets), statedir, identity, policy (back-off), inherit and spawn (a
- * child's start), children (each child's life), restart (planned hand-over), reload (a new
- * configuration), stop, actions (requests and their replies), supervisor (start and loop). The loop
- * works by level, not by edge: signals, messages and exits only note facts, and each part then
- * looks at the facts and takes its next step, so their order does not matter. */
+ * child's start), adoption (of what another supervisor left), children (each child's life), restart
+ * (planned hand-over), reload (a new configuration), stop, actions (requests and their replies),
+ * supervisor (start and loop). The loop works by level, not by edge: signals, messages and exits
+ * only note facts, and each part then looks at the facts and takes its next step, so their order
+ * does not matter. */
 #pragma once
 
 #include <limits.h>
@@ -40,6 +41,8 @@ struct child {
     bool doomed;         /* it hangs and is being ended */
     bool unannounced;    /* its end is told with its successor */
     bool took_over;      /* it went on after another, which is not told yet */
+    bool adopted;        /* started by the supervisor before, so it is not ours to wait for */
+    int watch;           /* of an adopted one: pidfd */
     struct msg_took_over how;
     int exit_status, exit_signal;
     int64_t spawned_at, ended_at;
@@ -75,6 +78,12 @@ struct stop {
     int64_t deadline;
 };
 
+/* The service of a supervisor that ended, until one of our processes goes on in its place. */
+struct adoption {
+    struct child *orphan;        /* NULL none */
+    struct listeners *listeners; /* for its successor, until the hand-over is begun */
+};
+
 enum { FORWARDS = 64 };
 
 struct supervisor {
@@ -95,6 +104,7 @@ struct supervisor {
     struct restart restart;
     struct reload reload;
     struct stop stop;
+    struct adoption adoption;
     uint64_t forward[FORWARDS]; /* ids of actions the keeper works on, 0 free */
 
     int signals, timer;
@@ -102,6 +112,10 @@ struct supervisor {
     int64_t hang_from; /* ages of heartbeats count from here at the earliest */
     int64_t memory_at;
     bool memory_over, started;
+    uint64_t ignored;           /* signals that were told of, a bit each */
+    pid_t noted[STATEDIR_PIDS]; /* in the state directory */
+    unsigned noted_count;
+    bool noted_stopping;
     struct channel_frame frame;
 };
 

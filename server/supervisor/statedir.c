@@ -8,12 +8,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "backend/base/rnd.h"
 
-enum { KEY_SIZE = 16, TOKEN_BYTES = 32, COOKIE_SECRET_BYTES = 16 };
+enum { KEY_SIZE = 16, TOKEN_BYTES = 32, COOKIE_SECRET_BYTES = 16, NOTE_SIZE = 512 };
+
+static const int64_t patience = 2 * CLK_SECOND, stop_patience = 20 * CLK_SECOND;
 
 int statedir_make(const char *path, unsigned mode, bool own, const struct identity *id)
 {
@@ -30,14 +34,19 @@ int statedir_make(const char *path, unsigned mode, bool own, const struct identi
             return ERR_SYSTEM;
         *p = '/';
     }
-    if (mkdir(part, mode) < 0) {
+    return statedir_make_last(path, mode, own, id);
+}
+
+int statedir_make_last(const char *path, unsigned mode, bool own, const struct identity *id)
+{
+    if (mkdir(path, mode) < 0) {
         struct stat st;
-        if (errno != EEXIST || stat(part, &st) < 0)
+        if (errno != EEXIST || stat(path, &st) < 0)
             return ERR_SYSTEM;
         errno = ENOTDIR;
         return S_ISDIR(st.st_mode) ? ERR_OK : ERR_SYSTEM;
     }
-    if (own && id->change && lchown(part, id->uid, id->gid) < 0)
+    if (own && id->change && lchown(path, id->uid, id->gid) < 0)
         return ERR_SYSTEM;
     return ERR_OK;
 }
@@ -110,36 +119,84 @@ static int probe(const char *path)
     return err;
 }
 
+/* What the lock file says: "PID" or "PID stopping", then the pids of its processes, a line each. */
+static void read_note(int fd, char text[NOTE_SIZE])
+{
+    ssize_t n = pread(fd, text, NOTE_SIZE - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+}
+
+static int write_note(int fd, bool stopping, const pid_t *pids, unsigned count)
+{
+    char text[NOTE_SIZE];
+    int n = snprintf(text, sizeof text, "%d%s\n", (int)getpid(), stopping ? " stopping" : "");
+    for (unsigned i = 0; i < count && i < STATEDIR_PIDS; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "%d\n", (int)pids[i]);
+    if (pwrite(fd, text, (size_t)n, 0) != n || ftruncate(fd, n) < 0)
+        return ERR_SYSTEM;
+    return ERR_OK;
+}
+
+static void read_left(struct statedir *dir, int fd)
+{
+    char text[NOTE_SIZE];
+    read_note(fd, text);
+    for (char *p = strchr(text, '\n'); p && dir->left_count < STATEDIR_PIDS; p = strchr(p, '\n')) {
+        long pid = strtol(++p, NULL, 10);
+        if (pid > 1)
+            dir->left[dir->left_count++] = (pid_t)pid;
+    }
+}
+
+/* ERR_EXISTS somebody has it and goes on having it. */
+static int wait_for_lock(int fd)
+{
+    const struct timespec pause = {0, 20 * CLK_MS};
+    int64_t from = clk_mono_ns();
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        char text[NOTE_SIZE];
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return ERR_SYSTEM;
+        read_note(fd, text);
+        text[strcspn(text, "\n")] = '\0';
+        if (clk_mono_ns() - from > (strstr(text, "stopping") ? stop_patience : patience))
+            return ERR_EXISTS;
+        nanosleep(&pause, NULL);
+    }
+    return ERR_OK;
+}
+
 static int take_lock(struct statedir *dir, struct buf *problem)
 {
-    char file[PATH_MAX], pid[32] = "";
+    char file[PATH_MAX], pid[NOTE_SIZE];
     snprintf(file, sizeof file, "%s/lock", dir->path);
     int fd = open(file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return ERR_SYSTEM;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        bool taken = errno == EWOULDBLOCK;
-        ssize_t n = taken ? read(fd, pid, sizeof pid - 1) : 0;
-        close(fd);
-        if (!taken)
-            return ERR_SYSTEM;
-        pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+    int err = wait_for_lock(fd);
+    if (err == ERR_OK) {
+        read_left(dir, fd);
+        /* They stay noted until they are dealt with: we may end before. */
+        err = write_note(fd, false, dir->left, dir->left_count);
+    }
+    if (err == ERR_OK) {
+        dir->lock = fd;
+        return ERR_OK;
+    }
+    int kept = errno;
+    read_note(fd, pid);
+    close(fd);
+    pid[strcspn(pid, " \n")] = '\0';
+    if (err == ERR_EXISTS)
         buf_printf(
             problem,
             "%s: another zonedeckd (pid %s) uses this state directory; stop it, or give this "
             "server another server.state",
             dir->path, *pid ? pid : "unknown");
-        return ERR_EXISTS;
-    }
-    int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-    if (ftruncate(fd, 0) < 0 || write_all(fd, pid, (size_t)n) != ERR_OK) {
-        int kept = errno;
-        close(fd);
-        errno = kept;
-        return ERR_SYSTEM;
-    }
-    dir->lock = fd;
-    return ERR_OK;
+    errno = kept;
+    return err;
 }
 
 static const char *state_cure(int error)
@@ -182,6 +239,13 @@ int statedir_open(struct statedir *dir, const char *path, const struct identity 
     }
     dir->usable = err == ERR_OK;
     return err;
+}
+
+void statedir_note(const struct statedir *dir, bool stopping, const pid_t *pids, unsigned count)
+{
+    /* Best effort: the lock itself is what counts. */
+    if (dir->lock >= 0)
+        write_note(dir->lock, stopping, pids, count);
 }
 
 void statedir_close(struct statedir *dir)

@@ -17,6 +17,7 @@
 #include "backend/base/err.h"
 #include "backend/base/log.h"
 #include "backend/base/title.h"
+#include "server/supervisor/adoption.h"
 #include "server/supervisor/children.h"
 #include "server/supervisor/messages.h"
 #include "server/supervisor/reload.h"
@@ -105,6 +106,7 @@ static int make_stats(struct supervisor *sup)
     snprintf(s->config, sizeof s->config, "%s", sup->config_path);
     snprintf(s->state_dir, sizeof s->state_dir, "%s", sup->config->state);
     atomic_store(&s->workers, sup->config->threads);
+    atomic_store(&s->most_workers, sup->config->threads);
     atomic_store(&s->claim, STATS_SERVE);
     atomic_store(&s->config_generation, 1);
     atomic_store(&s->config_at, clk_wall());
@@ -147,11 +149,21 @@ static int use_state(struct supervisor *sup)
     return EXIT_STOPPED;
 }
 
+static int adopt(struct supervisor *sup)
+{
+    adoption_begin(sup);
+    return EXIT_STOPPED;
+}
+
 static int open_sockets(struct supervisor *sup)
 {
     const struct listeners_report report = reload_report(sup);
-    sup->dns = listeners_open_dns(sup->config, NULL, &report);
-    if (!sup->dns || sup->dns->count == 0) {
+    struct listeners *set = listeners_open_dns(sup->config, sup->dns, &report);
+    if (sup->adoption.orphan)
+        sup->adoption.listeners = set;
+    else
+        sup->dns = set;
+    if (!set || set->count == 0) {
         log_line(LOG_ERROR,
                  "no address of server.listen could be bound; there is nothing to serve on");
         return EXIT_FAILED;
@@ -160,15 +172,17 @@ static int open_sockets(struct supervisor *sup)
     return sup->http ? EXIT_STOPPED : EXIT_FAILED;
 }
 
+/* The last ones mean something to other servers and nothing to us: they must not end us. */
+static const int signals_taken[] = {SIGCHLD, SIGHUP,    SIGTERM, SIGINT, SIGUSR1, SIGUSR2,
+                                    SIGALRM, SIGVTALRM, SIGPROF, SIGIO,  SIGPWR};
+
 static int open_events(struct supervisor *sup)
 {
     static const struct itimerspec tick = {{0, TICK_MS * CLK_MS}, {0, TICK_MS * CLK_MS}};
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGCHLD);
+    for (size_t i = 0; i < sizeof signals_taken / sizeof *signals_taken; i++)
+        sigaddset(&set, signals_taken[i]);
     signal(SIGPIPE, SIG_IGN);
     sup->signals = -1;
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
@@ -181,6 +195,15 @@ static int open_events(struct supervisor *sup)
     return EXIT_STOPPED;
 }
 
+static void ignore_signal(struct supervisor *sup, unsigned number)
+{
+    uint64_t bit = UINT64_C(1) << (number & 63);
+    if (!(sup->ignored & bit))
+        log_line(LOG_NOTICE, "signal %u (%s) is ignored; HUP reloads, TERM stops", number,
+                 sigdescr_np((int)number) ? sigdescr_np((int)number) : "unknown");
+    sup->ignored |= bit;
+}
+
 static void take_signals(struct supervisor *sup)
 {
     static const struct request by_signal = {0};
@@ -189,8 +212,10 @@ static void take_signals(struct supervisor *sup)
         /* Exits are looked for in every turn. */
         if (info.ssi_signo == SIGHUP)
             reload_begin(sup, &by_signal);
-        else if (info.ssi_signo != SIGCHLD)
+        else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             stop_begin(sup, &by_signal);
+        else if (info.ssi_signo != SIGCHLD)
+            ignore_signal(sup, info.ssi_signo);
     }
 }
 
@@ -218,10 +243,31 @@ static void note_time(struct supervisor *sup)
     sup->now = now;
 }
 
+/* Notes them for the next supervisor, should this one be killed. */
+static void note_processes(struct supervisor *sup)
+{
+    pid_t pids[STATS_PROCESSES];
+    unsigned n = 0;
+    for (unsigned i = 0; i < STATS_PROCESSES; i++) {
+        if (child_alive(&sup->child[i]))
+            pids[n++] = sup->child[i].pid;
+    }
+    bool stopping = sup->stop.phase != STOP_NONE;
+    if (n == sup->noted_count && stopping == sup->noted_stopping &&
+        !memcmp(pids, sup->noted, n * sizeof *pids))
+        return;
+    memcpy(sup->noted, pids, n * sizeof *pids);
+    sup->noted_count = n;
+    sup->noted_stopping = stopping;
+    statedir_note(&sup->statedir, stopping, pids, n);
+}
+
 static void loop(struct supervisor *sup)
 {
     sup->now = sup->hang_from = clk_mono_ns();
+    adoption_step(sup);
     children_ensure(sup);
+    note_processes(sup);
     while (sup->stop.phase != STOP_DONE) {
         wait_for_events(sup);
         note_time(sup);
@@ -234,9 +280,11 @@ static void loop(struct supervisor *sup)
         watch_heartbeats(sup);
         watch_memory(sup);
         restart_step(sup);
+        adoption_step(sup);
         reload_step(sup);
         stop_step(sup);
         children_ensure(sup);
+        note_processes(sup);
         stats_heartbeat(sup->stats, STATS_SUPERVISOR);
     }
 }
@@ -247,9 +295,11 @@ static void close_fd(int fd)
         close(fd);
 }
 
-static void fini(struct supervisor *sup)
+static void fini(struct supervisor *sup, bool ran)
 {
-    listeners_close(sup->dns, NULL);
+    /* What another process still serves on must not be shut down by a start that failed. */
+    if (ran || !sup->adoption.orphan)
+        listeners_close(sup->dns, NULL);
     listeners_close(sup->http, NULL);
     statedir_close(&sup->statedir);
     config_free(sup->config);
@@ -262,7 +312,7 @@ static void fini(struct supervisor *sup)
 
 int supervisor_run(const struct supervisor_start *start)
 {
-    static int (*const steps[])(struct supervisor *) = {make_stats, open_events, use_state,
+    static int (*const steps[])(struct supervisor *) = {make_stats, open_events, use_state, adopt,
                                                         open_sockets};
     log_init("supervisor", LOG_INFO);
     title_set("supervisor");
@@ -282,6 +332,6 @@ int supervisor_run(const struct supervisor_start *start)
         status = steps[i](sup);
     if (status == EXIT_STOPPED)
         loop(sup);
-    fini(sup);
+    fini(sup, status == EXIT_STOPPED);
     return status;
 }

@@ -40,7 +40,7 @@ void watch_heartbeats(struct supervisor *sup)
 {
     for (unsigned i = 0; i < STATS_PROCESSES; i++) {
         struct child *c = &sup->child[i];
-        if (!child_alive(c) || c->doomed || c->kill_at != 0)
+        if (!child_alive(c) || c->adopted || c->doomed || c->kill_at != 0)
             continue;
         int64_t beat = atomic_load(&sup->stats->process[i].heartbeat_at);
         int worker = find_hung_worker(sup, c);

@@ -403,6 +403,7 @@ def a_drain_that_never_ends_is_cut():
 @case
 def more_and_fewer_workers():
     with server(threads=1) as running:
+        counted = 0
         for threads in (3, 1, 2):
             whole(running)
             running.threads = threads
@@ -411,6 +412,8 @@ def more_and_fewer_workers():
             check_equal(running.status()["server"]["workers"], threads, "workers")
             for _ in range(50):
                 answered(running)
+            before, counted = counted, running.status()["counters"]["udp4_queries"]
+            check(counted >= before + 50, "counters went back:", before, counted)
         whole(running)
 
 

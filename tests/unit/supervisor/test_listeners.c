@@ -255,6 +255,7 @@ static void a_unix_socket_is_private_to_its_group(void **state)
     fclose(file);
     set = open_unix(path, &told);
     assert_int_equal(set->count, 0);
+    assert_int_equal(told.error, EEXIST);
     assert_int_equal(stat(path, &st), 0);
     listeners_close(set, NULL);
     unlink(path);

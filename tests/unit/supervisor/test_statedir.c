@@ -97,6 +97,63 @@ static void the_lock_ends_with_its_process(void **state)
     statedir_close(&dir);
 }
 
+static void pids_are_noted_for_the_next_server(void **state)
+{
+    struct scratch *s = *state;
+    struct statedir first, second;
+    const pid_t pids[] = {101, 102, 103};
+    assert_int_equal(statedir_open(&first, s->path, &s->self, &s->problem), ERR_OK);
+    assert_int_equal(first.left_count, 0);
+    statedir_note(&first, false, pids, 3);
+    statedir_note(&first, false, pids + 1, 2);
+    statedir_close(&first);
+    assert_int_equal(statedir_open(&second, s->path, &s->self, &s->problem), ERR_OK);
+    assert_int_equal(second.left_count, 2);
+    assert_int_equal(second.left[0], 102);
+    assert_int_equal(second.left[1], 103);
+    statedir_note(&second, false, NULL, 0);
+    statedir_close(&second);
+}
+
+/* The one that stops is waited for; it says so only once it is asked to. */
+static void a_server_that_stops_is_waited_for(void **state)
+{
+    struct scratch *s = *state;
+    struct statedir dir;
+    int said[2];
+    char byte;
+    assert_int_equal(pipe(said), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (statedir_open(&dir, s->path, &s->self, &s->problem) != ERR_OK)
+            _exit(1);
+        statedir_note(&dir, true, NULL, 0);
+        bool told = write(said[1], "x", 1) == 1;
+        usleep(2500000); /* longer than one that does not stop is waited for */
+        _exit(told ? 0 : 1);
+    }
+    assert_int_equal(read(said[0], &byte, 1), 1);
+    assert_int_equal(statedir_open(&dir, s->path, &s->self, &s->problem), ERR_OK);
+    statedir_close(&dir);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(said[0]);
+    close(said[1]);
+}
+
+static void only_the_last_folder_is_made(void **state)
+{
+    struct scratch *s = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/run", s->folder);
+    assert_int_equal(statedir_make_last(path, 0755, false, &s->self), ERR_OK);
+    snprintf(path, sizeof path, "%s/typo/run", s->folder);
+    assert_int_equal(statedir_make_last(path, 0755, false, &s->self), ERR_SYSTEM);
+    snprintf(path, sizeof path, "%s/typo", s->folder);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 static void a_file_is_no_directory(void **state)
 {
     struct scratch *s = *state;
@@ -207,6 +264,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(makes_what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(one_server_a_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(the_lock_ends_with_its_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(pids_are_noted_for_the_next_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_server_that_stops_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_the_last_folder_is_made, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_is_no_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_user_may_not_write_is_not_usable, setup, teardown),
         cmocka_unit_test_setup_teardown(the_key_stays, setup, teardown),
