@@ -39,7 +39,8 @@ static void pause_briefly(void)
     nanosleep(&(const struct timespec){0, 10 * CLK_MS}, NULL);
 }
 
-/* Reads "PID (name) state parent group" of a process; false when it is gone. */
+/* Reads "PID (name) state parent group ... threads" of a process; false when it is gone. One that
+ * waits to be reaped is, unless threads of it still hold its sockets. */
 static bool read_process(pid_t pid, char name[32], int *parent, int *group)
 {
     char path[64], text[512], state = 'Z';
@@ -49,11 +50,14 @@ static bool read_process(pid_t pid, char name[32], int *parent, int *group)
     if (fd >= 0)
         close(fd);
     text[n > 0 ? n : 0] = '\0';
+    int threads = 0;
     const char *from = strchr(text, '('), *to = strrchr(text, ')');
-    if (!from || !to || sscanf(to + 1, " %c %d %d", &state, parent, group) != 3)
+    if (!from || !to ||
+        sscanf(to + 1, " %c %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d",
+               &state, parent, group, &threads) != 4)
         return false;
     snprintf(name, 32, "%.*s", (int)(to - from - 1), from + 1);
-    return state != 'Z' && state != 'X';
+    return threads > 1 || (state != 'Z' && state != 'X');
 }
 
 /* Is it one of a supervisor that is gone? A number may be a stranger's by now: ours lead a group
