@@ -215,7 +215,7 @@ def verify(message, signed):
         if not alias or qtype == CNAME:
             break
         name = dns.lower(alias[0].rdata)
-    if qtype in (RRSIG, ANY):
+    if qtype == ANY or (qtype == RRSIG and not any(r.type == SOA for r in message.authority)):
         return "none"
     left = {(o, t) for o, t in unsigned(message.answer, made) if zone_of(o, signed)}
     if left:
