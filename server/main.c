@@ -20,6 +20,7 @@
 #include "server/keeper/keeper.h"
 #include "server/serve/ring.h"
 #include "server/serve/serve.h"
+#include "server/supervisor/identity.h"
 #include "server/supervisor/inherit.h"
 #include "server/supervisor/supervisor.h"
 
@@ -162,6 +163,35 @@ static int run_role(int argc, char **argv)
     return status;
 }
 
+/* What a start would refuse beside the text itself. */
+static int check_start(const struct config *config)
+{
+    struct identity identity;
+    struct buf problem = {0};
+    struct stat st;
+    int status = EXIT_DONE;
+    if (identity_resolve(config->user, &identity, &problem) != ERR_OK) {
+        status = EXIT_USAGE;
+    } else if (stat(config->state, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        status = EXIT_FAILED;
+        buf_printf(&problem, "%s: not a directory; set server.state to one", config->state);
+    }
+    if (problem.data)
+        fprintf(stderr, "%s\n", problem.data);
+    buf_fini(&problem);
+    return status;
+}
+
+static int check_zones(const struct config *config, const char *path)
+{
+    unsigned bad = keeper_check_config(config);
+    if (bad)
+        printf("%s: %u of %zu zones cannot be served\n", path, bad, (size_t)config->zone_count);
+    else
+        printf("%s: all of %zu zones can be served\n", path, (size_t)config->zone_count);
+    return bad ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int check_config(const char *path)
 {
     struct buf text = {0}, errors = {0};
@@ -171,8 +201,10 @@ static int check_config(const char *path)
     if (errors.data)
         fputs(errors.data, stderr);
     int status = EXIT_USAGE;
-    if (config)
-        status = keeper_check_config(config) ? EXIT_FAILED : EXIT_DONE;
+    if (config) {
+        int start = check_start(config), zones = check_zones(config, path);
+        status = start > zones ? start : zones;
+    }
     config_free(config);
     buf_fini(&text);
     buf_fini(&errors);

@@ -161,7 +161,7 @@ static void change_endpoint(struct supervisor *sup, const char *old_token)
     if (!same_token) {
         struct buf problem = {0};
         if (statedir_token(sup->config->token_file, &sup->identity, &problem) != ERR_OK)
-            stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STATE_DIR, errno,
+            stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STATE_FILE, errno,
                         sup->config->token_file, "%s", problem.data ? problem.data : "");
         buf_fini(&problem);
     }
@@ -182,7 +182,7 @@ static void change_service(struct supervisor *sup, const struct config *old)
     struct buf problem = {0};
     if (strcmp(old->cookie_secret_file, sup->config->cookie_secret_file) &&
         statedir_cookie_secret(sup->config->cookie_secret_file, &sup->identity, &problem) != ERR_OK)
-        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STATE_DIR, errno,
+        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STATE_FILE, errno,
                     sup->config->cookie_secret_file, "%s", problem.data ? problem.data : "");
     buf_fini(&problem);
 }

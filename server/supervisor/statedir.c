@@ -17,6 +17,7 @@
 
 enum { KEY_SIZE = 16, TOKEN_BYTES = 32, COOKIE_SECRET_BYTES = 16, NOTE_SIZE = 512 };
 
+static const char empty_file[] = "empty; remove it, and a new one is made at the next start";
 static const int64_t patience = 2 * CLK_SECOND, stop_patience = 20 * CLK_SECOND;
 
 int statedir_make(const char *path, unsigned mode, bool own, const struct identity *id)
@@ -300,7 +301,9 @@ static int make_secret(const char *path, size_t count, const struct identity *id
     if (identity_assume(id) != ERR_OK)
         return ERR_SYSTEM;
     int err = ERR_OK;
-    if (lstat(path, &st) < 0) {
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
+        err = ERR_FORMAT;
+    } else if (lstat(path, &st) < 0) {
         rnd_fill(random, count);
         for (size_t i = 0; i < count; i++)
             snprintf(text + 2 * i, 3, "%02x", random[i]);
@@ -316,7 +319,7 @@ int statedir_token(const char *path, const struct identity *id, struct buf *prob
     int err = make_secret(path, TOKEN_BYTES, id);
     if (err != ERR_OK)
         buf_printf(problem, "%s: %s; actions over TCP are refused without it", path,
-                   strerror(errno));
+                   err == ERR_FORMAT ? empty_file : strerror(errno));
     return err;
 }
 
@@ -325,6 +328,6 @@ int statedir_cookie_secret(const char *path, const struct identity *id, struct b
     int err = make_secret(path, COOKIE_SECRET_BYTES, id);
     if (err != ERR_OK)
         buf_printf(problem, "%s: %s; DNS cookies do not outlive a process without it", path,
-                   strerror(errno));
+                   err == ERR_FORMAT ? empty_file : strerror(errno));
     return err;
 }

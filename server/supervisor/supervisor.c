@@ -120,11 +120,12 @@ static int make_stats(struct supervisor *sup)
     return EXIT_STOPPED;
 }
 
-static void tell_state(struct supervisor *sup, int err, const char *subject, struct buf *problem)
+static void tell_state(struct supervisor *sup, enum event event, int err, const char *subject,
+                       struct buf *problem)
 {
     if (err != ERR_OK)
-        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STATE_DIR, err == ERR_SYSTEM ? errno : err,
-                    subject, "%s", problem->data ? problem->data : err_text(err));
+        stats_event(sup->stats, STATS_SUPERVISOR, event, err == ERR_SYSTEM ? errno : err, subject,
+                    "%s", problem->data ? problem->data : err_text(err));
     buf_clear(problem);
 }
 
@@ -138,13 +139,13 @@ static int use_state(struct supervisor *sup)
         buf_fini(&problem);
         return EXIT_FAILED;
     }
-    tell_state(sup, err, path, &problem);
+    tell_state(sup, EVENT_STATE_DIR, err, path, &problem);
     err = statedir_hash_key(&sup->statedir, &sup->identity, sup->stats->hash_key, &problem);
-    tell_state(sup, err, path, &problem);
+    tell_state(sup, EVENT_STATE_FILE, err, path, &problem);
     err = statedir_token(sup->config->token_file, &sup->identity, &problem);
-    tell_state(sup, err, sup->config->token_file, &problem);
+    tell_state(sup, EVENT_STATE_FILE, err, sup->config->token_file, &problem);
     err = statedir_cookie_secret(sup->config->cookie_secret_file, &sup->identity, &problem);
-    tell_state(sup, err, sup->config->cookie_secret_file, &problem);
+    tell_state(sup, EVENT_STATE_FILE, err, sup->config->cookie_secret_file, &problem);
     buf_fini(&problem);
     return EXIT_STOPPED;
 }

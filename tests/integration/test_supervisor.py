@@ -109,14 +109,24 @@ def checks_without_running():
     bad.write_text("@ IN SOA oops\n")
     checked = Zonedeckd([primary(ZONE, good)])
     checked.configure()
-    check_equal(run("-t", "-c", checked.config).returncode, 0, "good configuration")
+    done = run("-t", "-c", checked.config)
+    check_equal(done.returncode, 0, "good configuration")
+    check("all of 1 zones can be served" in done.stdout, done)
     check_equal(run("-t", ZONE, good).returncode, 0, "good zone")
     done = run("-t", ZONE, bad)
     check_equal(done.returncode, 1, "bad zone")
     check(re.search(r"bad\.zone:1:\d+: ", done.stdout + done.stderr), done)
     checked.zones = [primary(ZONE, bad)]
     checked.configure()
-    check_equal(run("-t", "-c", checked.config).returncode, 1, "configuration of a bad zone")
+    done = run("-t", "-c", checked.config)
+    check_equal(done.returncode, 1, "configuration of a bad zone")
+    check("1 of 1 zones cannot be served" in done.stdout, done)
+    checked.zones = [primary(ZONE, good)]
+    checked.configure()
+    checked.state.write_text("")
+    done = run("-t", "-c", checked.config)
+    check_equal(done.returncode, 1, "a state that is a file")
+    check("server.state" in done.stderr, done)
     checked.config.write_text("server:\n  listen: [nowhere]\n  threads: many\nzone: []\n")
     done = run("-t", "-c", checked.config)
     check_equal(done.returncode, 2, "bad configuration")
@@ -133,9 +143,10 @@ def an_unknown_user_is_refused():
         raise Skip("only root changes the user")
     running = server(server_extra="  user: no-such-user")
     running.configure()
-    done = run("-c", running.config)
-    check_equal(done.returncode, 2, "exit status")
-    check("no-such-user" in done.stderr and "useradd" in done.stderr, done.stderr)
+    for options in ("-c",), ("-t", "-c"):
+        done = run(*options, running.config)
+        check_equal(done.returncode, 2, "exit status")
+        check("no-such-user" in done.stderr and "useradd" in done.stderr, done.stderr)
 
 
 @case

@@ -224,6 +224,17 @@ static void a_key_is_given_without_a_directory(void **state)
     assert_memory_not_equal(first, second, 16);
 }
 
+/* It would look like one and let nobody in. */
+static void an_empty_token_is_told(void **state)
+{
+    struct scratch *s = *state;
+    char file[128];
+    snprintf(file, sizeof file, "%s/token", s->folder);
+    close(open(file, O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(statedir_token(file, &s->self, &s->problem), ERR_FORMAT);
+    assert_non_null(strstr(s->problem.data, "empty; remove it"));
+}
+
 static void a_token_is_made_once(void **state)
 {
     struct scratch *s = *state;
@@ -272,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_key_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_key_is_replaced_and_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_is_given_without_a_directory, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_empty_token_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_is_made_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cookie_secret_is_made_once, setup, teardown),
     };
