@@ -34,8 +34,8 @@ void statedir_note(const struct statedir *dir, bool stopping, const pid_t *pids,
  * will not be the same after a restart. */
 int statedir_hash_key(const struct statedir *dir, const struct identity *id, uint8_t key[16],
                       struct buf *problem);
-/* Makes the endpoint's token file if it is missing. ERR_SYSTEM or, for an empty one, ERR_FORMAT, and
- * `problem`. */
+/* Makes the endpoint's token file if it is missing. ERR_SYSTEM or, for an empty one, ERR_FORMAT,
+ * and `problem`. */
 int statedir_token(const char *path, const struct identity *id, struct buf *problem);
 /* Makes the file of the secrets of DNS cookies, with one, if it is missing. Errors as above. */
 int statedir_cookie_secret(const char *path, const struct identity *id, struct buf *problem);
