@@ -88,7 +88,7 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
       "The server was started anew after its supervisor had ended; nothing was lost",              \
       "Find out what ended the supervisor: the system's log names out-of-memory kills.")           \
     X(EVENT_UNCLEAN, 8111, SEVERITY_WARNING,                                                       \
-      "The server had ended without being stopped before this start",                              \
+      "The last run of the server ended without being stopped",                                    \
       "Look for a kill, a crash or a power failure at that time: journalctl, dmesg.")              \
     X(EVENT_STATE_FILE, 8112, SEVERITY_WARNING,                                                    \
       "A small file of the state directory could not be used",                                     \

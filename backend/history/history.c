@@ -9,7 +9,7 @@
 #include "backend/history/file.h"
 #include "backend/history/spare.h"
 
-enum { TRIM_EVERY = 1000 };
+enum { TRIM_EVERY = 1000, LIFE_RING = 1000 /* its place is the time of a sign of life */ };
 
 enum statement {
     ADD_EVENT,
@@ -20,6 +20,7 @@ enum statement {
     SET_PLACE,
     FIND_EVENTS,
     FIND_ACTIONS,
+    FIND_BEFORE,
     STATEMENTS
 };
 
@@ -40,6 +41,11 @@ static const char *const sql[STATEMENTS] = {
                     " ORDER BY id DESC LIMIT ?4",
     [FIND_ACTIONS] = "SELECT at,action,zone,actor,result,text,status,duration_ms FROM actions"
                      " ORDER BY id DESC LIMIT ?1",
+    /* The newest event of another life, and the newest start or stop of that life. */
+    [FIND_BEFORE] = "SELECT e.last,(SELECT count FROM places WHERE boot=e.boot AND ring=?2),"
+                    "(SELECT number FROM events WHERE boot=e.boot AND number IN (2,3)"
+                    " ORDER BY id DESC LIMIT 1) FROM events e WHERE e.boot<>?1"
+                    " ORDER BY e.id DESC LIMIT 1",
 };
 
 struct history {
@@ -240,9 +246,17 @@ static int finish(struct history *h, sqlite3_stmt *s)
     return err;
 }
 
+static bool is_counted(uint32_t number)
+{
+    return number != 2 && number != 3 && (number < 8100 || number > 8105) && number != 8110 &&
+           number != 8111;
+}
+
 /* The id of the row this event repeats, 0 for none. */
 static int64_t find_repeat(struct history *h, const struct history_event *e)
 {
+    if (!is_counted(e->number))
+        return 0;
     sqlite3_stmt *s = h->statement[FIND_REPEAT];
     int64_t id = 0;
     sqlite3_bind_int64(s, 1, e->number);
@@ -330,6 +344,28 @@ int history_set_place(struct history *h, const char *boot, unsigned ring, uint64
     sqlite3_bind_int64(s, 2, ring);
     sqlite3_bind_int64(s, 3, (int64_t)count);
     return finish(h, s);
+}
+
+int history_alive(struct history *h, const char *boot, int64_t now)
+{
+    return history_set_place(h, boot, LIFE_RING, now > 0 ? (uint64_t)now : 0);
+}
+
+int64_t history_unclean(struct history *h, const char *boot)
+{
+    sqlite3_stmt *s = h->statement[FIND_BEFORE];
+    int64_t at = 0;
+    if (history_place(h, boot, LIFE_RING))
+        return 0;
+    bind_text(s, 1, boot);
+    sqlite3_bind_int64(s, 2, LIFE_RING);
+    if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int64(s, 2) == 2) {
+        int64_t event = sqlite3_column_int64(s, 0), sign = sqlite3_column_int64(s, 1);
+        at = event > sign ? event : sign;
+    }
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return at;
 }
 
 int history_degrade(struct history *h, int error)

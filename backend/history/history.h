@@ -19,7 +19,8 @@ enum { HISTORY_REPEAT = 3600 };
 struct history;
 
 /* An event to add, or one that was kept. A repeated one (same number, subject and text as the last
- * of that number and subject) is counted and gets a new id, not a new row. */
+ * of that number and subject) is counted and gets a new id, not a new row. Starts, stops, restarts
+ * and deaths (2, 3, 8100 to 8105, 8110, 8111) are never counted: each has its own time. */
 struct history_event {
     int64_t id;        /* grows with every event; set by the store */
     uint32_t number;   /* of the catalogue, not enum event */
@@ -72,6 +73,12 @@ int history_add_action(struct history *history, const struct history_action *act
  * the transaction of the events themselves. 0 when unknown. */
 uint64_t history_place(struct history *history, const char *boot, unsigned ring);
 int history_set_place(struct history *history, const char *boot, unsigned ring, uint64_t count);
+
+/* Notes that the life of the server that has this boot id lasts; call it once a minute or so. */
+int history_alive(struct history *history, const char *boot, int64_t now);
+/* Did the life before the one of this boot id end without EVENT_STOPPED? Then the time of its last
+ * sign of life, else 0; 0 too once this life gave a sign. Ask before its events are added. */
+int64_t history_unclean(struct history *history, const char *boot);
 
 /* After an error: goes on in memory, or with a new file when the old one is damaged. */
 int history_degrade(struct history *history, int error);

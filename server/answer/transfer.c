@@ -91,7 +91,7 @@ size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out
         return 0;
     if (!t->node && !full)
         t->ended = put_soa(t, &reply);
-    t->records += reply.count[SECTION_ANSWER];
+    t->records += reply.count[SECTION_ANSWER] - (t->ended ? 1u : 0u); /* the SOA again */
     if (question)
         put_opt(t, &reply);
     size_t len = reply_finish(&reply, t->id, t->flags, question);

@@ -19,7 +19,7 @@ struct transfer {
     uint16_t question_len;
     uint8_t opt[EDNS_OPT_MAX]; /* of the first message */
     uint16_t opt_len;
-    uint64_t records, bytes, messages;
+    uint64_t records, bytes, messages; /* of the zone: its SOA counts once */
 };
 
 /* `opt` is what answer_query wrote, `opt_len` bytes, maybe none. */

@@ -14,7 +14,7 @@
 #include "backend/contract/message.h"
 #include "backend/history/drain.h"
 
-enum { EVERY_MS = 200, RETRY_MS = 30000, ACTIONS = 64, REFUSED_A_SECOND = 10 };
+enum { EVERY_MS = 200, RETRY_MS = 30000, ACTIONS = 64, REFUSED_A_SECOND = 10, ALIVE_SECONDS = 30 };
 
 /* A query, shared by who asks and the thread; the last of the two frees it. */
 struct query {
@@ -38,6 +38,7 @@ struct archive {
     struct history *history; /* the thread's */
     struct drain drain;      /* the thread's */
     int64_t retry_at;        /* the thread's */
+    int64_t alive_at;        /* the thread's: wall clock s of the last sign of life */
     pthread_t thread;
     pthread_mutex_t own_ring; /* around the ring of this process */
     pthread_mutex_t lock;     /* of all below */
@@ -50,6 +51,8 @@ struct archive {
     unsigned refused;
     uint64_t actions_lost;
     struct archive_conditions conditions;
+    int64_t unclean_at; /* the last sign of a life that was not stopped, to be told of; 0 none */
+    bool behind;        /* what was done lately may not be among the conditions yet */
     bool tell_memory, tell_damaged, memory_told;
     char reason[256], damaged[1400];
 };
@@ -133,6 +136,22 @@ static void note_disk(struct archive *a)
     pthread_mutex_unlock(&a->lock);
 }
 
+/* When we are killed, the next life says when we were last seen. */
+static void give_sign(struct archive *a)
+{
+    int64_t now = clk_wall();
+    if (!history_on_disk(a->history) || (now >= a->alive_at && now - a->alive_at < ALIVE_SECONDS))
+        return;
+    int64_t unclean = a->alive_at ? 0 : history_unclean(a->history, a->stats->boot);
+    a->alive_at = now;
+    history_alive(a->history, a->stats->boot, now);
+    if (!unclean)
+        return;
+    pthread_mutex_lock(&a->lock);
+    a->unclean_at = unclean;
+    pthread_mutex_unlock(&a->lock);
+}
+
 static void open_history(struct archive *a)
 {
     if (history_open(&a->history, a->state_dir) != ERR_OK)
@@ -209,6 +228,7 @@ static void write_all(struct archive *a)
     if (!a->history)
         return;
     bool on_disk = history_on_disk(a->history);
+    give_sign(a);
     int err = drain_run(&a->drain);
     if (err || on_disk != history_on_disk(a->history) || history_damaged(a->history)[0])
         note_disk(a);
@@ -464,8 +484,39 @@ bool archive_action(struct archive *a, const struct history_action *action)
     return recorded;
 }
 
+static void render_nothing(struct buf *body, const struct history_event *e)
+{
+    (void)body;
+    (void)e;
+}
+
+void archive_acted(struct archive *a)
+{
+    pthread_mutex_lock(&a->lock);
+    a->behind = true;
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* Before the thread answers it looks at the rings. */
+static void catch_up(struct archive *a)
+{
+    struct query *q = calloc(1, sizeof *q);
+    if (!q)
+        return;
+    q->filter = (struct history_filter){.limit = 1, .subject = q->subject};
+    q->render = render_nothing;
+    if (ask(a, q) != LATE)
+        free_query(q);
+}
+
 void archive_conditions(struct archive *a, struct archive_conditions *out)
 {
+    pthread_mutex_lock(&a->lock);
+    bool behind = a->behind;
+    a->behind = false;
+    pthread_mutex_unlock(&a->lock);
+    if (behind)
+        catch_up(a);
     pthread_mutex_lock(&a->lock);
     *out = a->conditions;
     pthread_mutex_unlock(&a->lock);
@@ -484,6 +535,8 @@ void archive_tell(struct archive *a)
     char reason[sizeof a->reason], damaged[sizeof a->damaged];
     pthread_mutex_lock(&a->lock);
     bool memory = a->tell_memory, put_aside = a->tell_damaged;
+    time_t unclean = (time_t)a->unclean_at;
+    a->unclean_at = 0;
     uint64_t lost = a->actions_lost;
     a->tell_memory = a->tell_damaged = false;
     a->actions_lost = 0;
@@ -494,6 +547,12 @@ void archive_tell(struct archive *a)
         log_line(LOG_WARNING, "%llu more actions were refused", (unsigned long long)lost);
     if (memory)
         archive_event(a, EVENT_STATE_DIR, 0, a->state_dir, reason);
+    struct tm tm;
+    if (unclean && gmtime_r(&unclean, &tm)) {
+        char text[64];
+        strftime(text, sizeof text, "its last sign of life was at %Y-%m-%d %H:%M:%SZ", &tm);
+        archive_event(a, EVENT_UNCLEAN, 0, "", text);
+    }
     if (put_aside)
         archive_event(a, EVENT_HISTORY, 0, "", damaged);
 }

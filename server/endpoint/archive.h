@@ -47,7 +47,11 @@ void archive_query(struct archive *archive, const struct history_filter *filter,
  * refused ones are kept ten a second at most, so that a stranger cannot fill the disk; archive_tell
  * logs how many were left out. */
 bool archive_action(struct archive *archive, const struct history_action *action);
+/* What is wrong by the events. After archive_acted it waits, as a query does, until the thread has
+ * seen what came before that. */
 void archive_conditions(struct archive *archive, struct archive_conditions *out);
+/* An action has ended: its events will be looked for before the conditions are given. */
+void archive_acted(struct archive *archive);
 
 /* Writes an event of this process: stats_event for the endpoint's main thread. */
 void archive_event(struct archive *archive, enum event event, int error, const char *subject,

@@ -75,6 +75,8 @@ static void take_frame(struct endpoint *e, const struct channel_frame *f)
     } else if (f->type == MSG_RESULT && f->len == sizeof(struct msg_result)) {
         struct msg_result result;
         memcpy(&result, f->payload, sizeof result);
+        archive_acted(e->context.archive);
+        survey_drop(&e->survey);
         command_result(e->context.command, &result);
     } else {
         log_line(LOG_WARNING, "an unexpected message of type %u and %u bytes", f->type, f->len);

@@ -184,10 +184,15 @@ struct guard_verdict guard_check(const struct guard_headers *h, const struct gua
                                    "Ask for a path of docs/http.md."};
     if (!v.status && h->authorization_count > 1)
         v = bad("there is more than one Authorization");
-    if (!v.status && post && (h->content_type_count != 1 || !is_json(h->content_type)))
-        v = (struct guard_verdict){415, false, "an action needs Content-Type: application/json",
-                                   "Add that header."};
     return v;
+}
+
+struct guard_verdict guard_type(const struct guard_headers *h)
+{
+    if (h->content_type_count == 1 && is_json(h->content_type))
+        return (struct guard_verdict){0};
+    return (struct guard_verdict){415, false, "an action needs Content-Type: application/json",
+                                  "Add that header."};
 }
 
 static int hex(char c)

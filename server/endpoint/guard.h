@@ -38,10 +38,12 @@ void guard_note(struct guard_headers *headers, const char *name, const char *val
 bool guard_path(const char *path);
 /* Is the host of a Host header one of ours? Any port is: a tunnel has another. */
 bool guard_host(const struct guard_place *place, const char *host);
-/* Framing, Host, Origin and Sec-Fetch-Site; for a POST also the body's type and size. */
+/* Framing, Host, Origin and Sec-Fetch-Site; for a POST also the size of the body. */
 struct guard_verdict guard_check(const struct guard_headers *headers,
                                  const struct guard_place *place, const char *version,
                                  const char *path, bool post);
+/* The type of an action's body; looked at once it is known that the path is an action's. */
+struct guard_verdict guard_type(const struct guard_headers *headers);
 /* Decodes %XX in place. False when there is a %00 or a broken escape; *len is then 0. */
 bool guard_unescape(char *text, size_t *len);
 /* Takes bytes of a body of which only white space and one {} are allowed; `state` begins with 0. */

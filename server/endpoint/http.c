@@ -286,6 +286,8 @@ static enum MHD_Result begin(struct peer *p, const char *method, const char *pat
         route_find(&route, method, path);
     if (!v.status && route.status != 200)
         v = no_route(&route);
+    if (!v.status && route.action != ACTION_COUNT)
+        v = guard_type(&h);
     if (!v.status && route.action != ACTION_COUNT) {
         p->act = begin_act(p, &route, &h);
         if (!p->act)
@@ -312,6 +314,8 @@ static enum MHD_Result finish(struct peer *p, const char *method, const char *pa
     route_find(&route, method, path);
     if (!v.status && route.status != 200)
         v = no_route(&route);
+    if (!v.status && route.action != ACTION_COUNT)
+        v = guard_type(&h);
     if (v.status)
         return give_error(p, &v, v.status == 405 ? route.allow : NULL);
     return answer_get(p, &route);

@@ -1,5 +1,8 @@
 #include "server/endpoint/liveness.h"
 
+#include <errno.h>
+#include <signal.h>
+
 #include "backend/base/clk.h"
 
 static int64_t oldest_worker(const struct stats *stats, unsigned process)
@@ -33,6 +36,16 @@ int64_t liveness_age_ms(const struct stats *stats, unsigned process, int64_t now
 bool liveness_is_stale(const struct stats *stats, unsigned process, int64_t now)
 {
     return liveness_age_ms(stats, process, now) > LIVENESS_STALE_MS;
+}
+
+bool liveness_is_gone(const struct context *c, unsigned process)
+{
+    const struct stats_process *row = &c->stats->process[process];
+    unsigned state = atomic_load(&row->state);
+    if (state == PROCESS_NONE || state == PROCESS_DEAD || !atomic_load(&c->supervisor_gone))
+        return false;
+    int32_t pid = atomic_load(&row->pid);
+    return process == STATS_SUPERVISOR || pid <= 0 || (kill(pid, 0) < 0 && errno == ESRCH);
 }
 
 unsigned liveness_active(const struct stats *stats, int64_t now)

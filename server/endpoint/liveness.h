@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "backend/contract/stats.h"
+#include "server/endpoint/context.h"
 
 /* A heart that did not beat for so long counts as stopped: three missed beats. */
 enum { LIVENESS_STALE_MS = 3000 };
@@ -15,6 +16,9 @@ enum { LIVENESS_STALE_MS = 3000 };
 int64_t liveness_age_ms(const struct stats *stats, unsigned process, int64_t now);
 /* Is there a heartbeat, and is it too old? */
 bool liveness_is_stale(const struct stats *stats, unsigned process, int64_t now);
+/* Is the process of a row gone although the row says that it runs? So once the supervisor is gone,
+ * who would have written it down. */
+bool liveness_is_gone(const struct context *context, unsigned process);
 /* The index of the active serve process whose heart beats; STATS_SERVE when there is none. */
 unsigned liveness_active(const struct stats *stats, int64_t now);
 /* "serving", "not-serving", "starting", "stopping". */

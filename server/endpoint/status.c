@@ -43,7 +43,7 @@ static void render_process(struct buf *b, const struct context *c, unsigned proc
     usage_get(c->usage, c->stats, process, &u);
     int64_t started = atomic_load(&row->started_at), now = clk_mono_ns();
     int64_t age = liveness_age_ms(c->stats, process, now), uptime = clk_wall() - started;
-    unsigned state = atomic_load(&row->state);
+    unsigned state = liveness_is_gone(c, process) ? PROCESS_DEAD : atomic_load(&row->state);
     bool over = state == PROCESS_DEAD || !u.alive;
     buf_printf(b, "{\"role\":\"%s\"", role_name(atomic_load(&row->role)));
     json_text(b, "state", process_state_name(state));
@@ -164,7 +164,7 @@ static void render_problems(struct buf *b, const struct context *c)
         json_number(b, "event", info->number);
         json_text(b, "subject", p->subject);
         json_text(b, "text", p->text);
-        json_text(b, "remedy", info->remedy);
+        json_text(b, "remedy", p->remedy ? p->remedy : info->remedy);
         json_epoch(b, "since", p->since);
         buf_puts(b, "}");
     }
@@ -206,14 +206,17 @@ void memory_get(const struct request *q, struct reply *r)
         usage_get(c->usage, c->stats, p, &u);
         const struct stats_process *row = &c->stats->process[p];
         buf_printf(b, "%s{\"role\":\"%s\"", comma, role_name(atomic_load(&row->role)));
-        json_text(b, "state", process_state_name(atomic_load(&row->state)));
+        bool gone = liveness_is_gone(c, p);
+        json_text(b, "state", process_state_name(gone ? PROCESS_DEAD : atomic_load(&row->state)));
         json_signed(b, "pid", u.pid);
         json_known(b, "rss", u.basic.rss);
         json_known(b, "pss", u.maps.pss);
         json_known(b, "private", u.maps.private_bytes);
         json_known(b, "shared", u.maps.shared_bytes);
         json_known(b, "swap", u.maps.swap);
-        json_known(b, "peak", u.maps.peak);
+        /* The two are read at different times. */
+        bool known = u.maps.peak != PROC_UNKNOWN && u.basic.rss != PROC_UNKNOWN;
+        json_known(b, "peak", known && u.basic.rss > u.maps.peak ? u.basic.rss : u.maps.peak);
         buf_puts(b, "}");
         comma = ",";
     }

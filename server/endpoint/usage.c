@@ -64,3 +64,15 @@ void usage_get(struct usage *u, const struct stats *stats, unsigned process,
         out->maps = u->slot[process].maps;
     pthread_mutex_unlock(&u->lock);
 }
+
+uint64_t usage_memory(struct usage *u, const struct stats *stats)
+{
+    uint64_t sum = 0;
+    for (unsigned p = 0; p < STATS_PROCESSES; p++) {
+        struct usage_process of;
+        usage_get(u, stats, p, &of);
+        if (of.alive)
+            sum += of.maps.pss != PROC_UNKNOWN ? of.maps.pss : of.basic.rss;
+    }
+    return sum;
+}

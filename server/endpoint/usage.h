@@ -33,6 +33,9 @@ struct usage_process {
 
 void usage_init(struct usage *usage);
 void usage_fini(struct usage *usage);
+/* What policy.memory-limit is compared with: the sum over the living processes of the memory each
+ * has in proportion (PSS), of its resident memory where that cannot be read. */
+uint64_t usage_memory(struct usage *usage, const struct stats *stats);
 /* Of the process in a row of stats; all unknown when there is none alive. */
 void usage_get(struct usage *usage, const struct stats *stats, unsigned process,
                struct usage_process *out);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backend/base/clk.h"
@@ -57,17 +58,28 @@ void watch_heartbeats(struct supervisor *sup)
     }
 }
 
-static uint64_t resident(pid_t pid)
+static void read_text(pid_t pid, const char *file, char *text, size_t cap)
 {
-    char path[64], text[128];
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    unsigned long long size, pages = 0;
+    ssize_t n = fd < 0 ? 0 : read(fd, text, cap - 1);
+    if (fd >= 0)
+        close(fd);
     text[n > 0 ? n : 0] = '\0';
+}
+
+/* What a process has of memory in proportion: images that all of them map count once. Where that
+ * may not be read, what is resident. */
+static uint64_t memory_of(pid_t pid)
+{
+    char text[2048];
+    unsigned long long size, pages = 0, kb;
+    read_text(pid, "smaps_rollup", text, sizeof text);
+    const char *pss = strstr(text, "\nPss:");
+    if (pss && sscanf(pss, "\nPss: %llu", &kb) == 1)
+        return kb * 1024;
+    read_text(pid, "statm", text, sizeof text);
     if (sscanf(text, "%llu %llu", &size, &pages) != 2)
         return 0;
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -79,9 +91,9 @@ void watch_memory(struct supervisor *sup)
     if (limit == 0 || sup->now < sup->memory_at)
         return;
     sup->memory_at = sup->now + memory_every;
-    uint64_t sum = resident(getpid());
+    uint64_t sum = memory_of(getpid());
     for (unsigned i = 0; i < STATS_PROCESSES; i++)
-        sum += child_alive(&sup->child[i]) ? resident(sup->child[i].pid) : 0;
+        sum += child_alive(&sup->child[i]) ? memory_of(sup->child[i].pid) : 0;
     if (sum > limit && !sup->memory_over)
         stats_event(
             sup->stats, STATS_SUPERVISOR, EVENT_MEMORY_EXCESSIVE, 0, "",

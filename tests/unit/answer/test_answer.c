@@ -354,6 +354,7 @@ static void test_transfer(void **state)
     }
     assert_false(t.failed);
     assert_int_equal(records, image_get_summary(f->zone->image)->records + 1);
+    assert_int_equal(t.records, image_get_summary(f->zone->image)->records);
 }
 
 /* allow-query: others are refused; the server itself, proving its zones, is not. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -162,6 +163,7 @@ static void h3_methods(void **state)
         {"GET of an action", "GET /v1/service/restart" LOCAL "\r\n", 405, "Allow: POST\r\n"},
         {"GET of a zone's", "GET /v1/zones/example.org/reload" LOCAL "\r\n", 405,
          "Allow: POST\r\n"},
+        {"POST without a type", "POST /v1/status" LOCAL "Content-Length: 0\r\n\r\n", 405, "Allow"},
         {"POST of a page", "POST /v1/status" LOCAL JSON "Content-Length: 0\r\n\r\n", 405,
          "Allow: GET, HEAD\r\n"},
         {"PUT", "PUT /v1/status" LOCAL "Content-Length: 0\r\n\r\n", 405, NULL},
@@ -786,6 +788,132 @@ static void problems_in_order(void **state)
     assert_true(stage_until(&stage, "/v1/status", "\"problems_total\":3", 5000));
 }
 
+static struct stats_zone *row_of(const char *name)
+{
+    char text[1024];
+    for (uint32_t i = 0; i < stage.stats->zone_rows; i++) {
+        stats_zone_name(stage.stats, &stage.stats->zones[i], text);
+        if (!strcmp(text, name))
+            return &stage.stats->zones[i];
+    }
+    fail_msg("no row of %s", name);
+    return NULL;
+}
+
+/* The problem of a subject has this number, and these words in its text and remedy. */
+static void problem_is(const char *subject, unsigned number, const char *text, const char *remedy)
+{
+    json_t *root = get_json("/v1/status"), *problem;
+    size_t i;
+    bool found = false;
+    json_array_foreach(json_object_get(root, "problems"), i, problem)
+    {
+        if (strcmp(json_string_value(json_object_get(problem, "subject")), subject) ||
+            json_integer_value(json_object_get(problem, "event")) != number)
+            continue;
+        found = true;
+        assert_non_null(strstr(json_string_value(json_object_get(problem, "text")), text));
+        assert_non_null(strstr(json_string_value(json_object_get(problem, "remedy")), remedy));
+    }
+    assert_true(found);
+    json_decref(root);
+}
+
+/* What is wrong is called by its event, and says whether the zone is served. */
+static void problems_are_named_rightly(void **state)
+{
+    (void)state;
+    stage_add_zone(&stage, "older.example.", ZONE_STALE, ZONE_SECONDARY);
+    stage_add_zone(&stage, "never.example.", ZONE_FAILED, ZONE_SECONDARY);
+    stage_add_zone(&stage, "expired.example.", ZONE_EXPIRED, ZONE_SECONDARY);
+    row_of("older.example.")->event = EVENT_XFR_OLDER;
+    row_of("never.example.")->event = EVENT_XFR_UNREACHABLE;
+    row_of("expired.example.")->event = EVENT_XFR_UNREACHABLE;
+    row_of("example.org.")->event = row_of("example.org.")->serial_event = EVENT_SERIAL_SAME;
+    snprintf(row_of("example.org.")->reason, STATS_TEXT, "the content changed");
+    row_of(".")->unwritten = ENOSPC;
+    stage_beat(&stage);
+    problem_is("older.example.", 6526, "is served", "Raise the serial");
+    problem_is("never.example.", 6523, "the zone is not served", "once it was transferred");
+    problem_is("expired.example.", 6527, "the zone is not served", "Make a primary reachable");
+    problem_is("example.org.", 8302, "the content changed", "Raise the serial");
+    problem_is(".", 3151, "No space left on device", "Free space");
+}
+
+static void memory_over_its_limit_is_a_problem(void **state)
+{
+    (void)state;
+    stage.stats->memory_limit = UINT64_C(1) << 40;
+    stage_beat(&stage);
+    json_t *root = get_json("/v1/status");
+    assert_int_equal(json_integer_value(json_object_get(root, "problems_total")), 0);
+    json_decref(root);
+    stage.stats->memory_limit = 1 << 20;
+    problem_is("", 5051, "policy.memory-limit is 1 MiB", "zonedeck restart");
+}
+
+/* After a result the next status knows all that came with it. */
+static void an_action_makes_the_status_fresh(void **state)
+{
+    struct msg_action a;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        stage_beat(&stage);
+        json_t *root = get_json("/v1/status");
+        assert_int_equal(json_integer_value(json_object_get(root, "problems_total")),
+                         i ? 1 + i : 0);
+        json_decref(root);
+        pid_t pid = ask_beside(true, "/v1/service/reload");
+        assert_true(stage_action(&stage, &a, 5000));
+        char name[32];
+        snprintf(name, sizeof name, "failed%d.example.", i);
+        stage_add_zone(&stage, name, ZONE_FAILED, ZONE_PRIMARY);
+        stats_event(stage.stats, STATS_SUPERVISOR, EVENT_CONFIG, 0, "", "unknown key %d", i);
+        stage_result(&stage, a.id, ERR_CONFIG, "unknown key");
+        assert_int_equal(status_of(pid), 42);
+        stage_beat(&stage);
+        root = get_json("/v1/status");
+        assert_int_equal(json_integer_value(json_object_get(root, "problems_total")), 2 + i);
+        json_decref(root);
+    }
+}
+
+static void the_dead_are_dead(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    stage.stats->process[STATS_KEEPER].pid = pid;
+    close(stage.supervisor);
+    assert_true(stage_until(&stage, "/v1/status", "the supervisor is gone", 5000));
+    assert_true(
+        stage_until(&stage, "/v1/status", "{\"role\":\"supervisor\",\"state\":\"dead\"", 100));
+    assert_true(stage_until(&stage, "/v1/status", "{\"role\":\"keeper\",\"state\":\"dead\"", 100));
+    assert_true(stage_until(&stage, "/v1/status", "{\"role\":\"serve\",\"state\":\"active\"", 100));
+    problem_is("supervisor", 8101, "the supervisor is gone", "Start the server again");
+    problem_is("keeper", 8101, "is gone, and no supervisor", "Start the server again");
+    kill(stage.pid, SIGTERM);
+    assert_int_equal(waitpid(stage.pid, NULL, 0), stage.pid);
+    stage_start(&stage);
+}
+
+static void an_unclean_end_is_told(void **state)
+{
+    (void)state;
+    stats_event(stage.stats, STATS_SUPERVISOR, EVENT_STARTED, 0, "", "version 1");
+    assert_true(stage_until(&stage, "/v1/events", "\"number\":2,", 5000));
+    assert_int_equal(stage_stop(&stage), 0);
+    snprintf(stage.stats->boot, sizeof stage.stats->boot, "%032d", 1);
+    memset(stage.stats->events, 0, sizeof stage.stats->events);
+    stage_start(&stage);
+    assert_true(stage_until(&stage, "/v1/events", "its last sign of life was at 20", 5000));
+    assert_int_equal(stage_get(&stage, true, "/v1/events", body, CAP), 200);
+    assert_non_null(strstr(body, "\"number\":8111,"));
+}
+
 static void events_are_kept(void **state)
 {
     (void)state;
@@ -845,16 +973,41 @@ static void keeps_alive(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(pages_are_json),  CASE(status_fields),      CASE(problems_in_order),
-        CASE(events_are_kept), CASE(metrics_are_there),  CASE(keeps_alive),
-        CASE(action_is_done),  CASE(action_names),       CASE(h1_host),
-        CASE(h2_other_sites),  CASE(h3_methods),         CASE(h4_content_type),
-        CASE(h5_token),        CASE(h5_token_rotates),   CASE(h6_paths),
-        CASE(h7_framing),      CASE(h7_smuggling),       CASE(h8_slow_request),
-        CASE(h9_idle),         CASE(h10_no_descriptors), CASE(h11_large_body),
-        CASE(h12_bodies),      CASE(h13_many_restarts),  CASE(h14_restart_twice),
-        CASE(h13_zones_apart), CASE(h15_dead_and_hung),  CASE(h16_many_zones),
-        CASE(h17_other_user),  CASE(h18_killed),         CASE(supervisor_gone),
+        CASE(pages_are_json),
+        CASE(status_fields),
+        CASE(problems_in_order),
+        CASE(problems_are_named_rightly),
+        CASE(memory_over_its_limit_is_a_problem),
+        CASE(an_action_makes_the_status_fresh),
+        CASE(the_dead_are_dead),
+        CASE(an_unclean_end_is_told),
+        CASE(events_are_kept),
+        CASE(metrics_are_there),
+        CASE(keeps_alive),
+        CASE(action_is_done),
+        CASE(action_names),
+        CASE(h1_host),
+        CASE(h2_other_sites),
+        CASE(h3_methods),
+        CASE(h4_content_type),
+        CASE(h5_token),
+        CASE(h5_token_rotates),
+        CASE(h6_paths),
+        CASE(h7_framing),
+        CASE(h7_smuggling),
+        CASE(h8_slow_request),
+        CASE(h9_idle),
+        CASE(h10_no_descriptors),
+        CASE(h11_large_body),
+        CASE(h12_bodies),
+        CASE(h13_many_restarts),
+        CASE(h14_restart_twice),
+        CASE(h13_zones_apart),
+        CASE(h15_dead_and_hung),
+        CASE(h16_many_zones),
+        CASE(h17_other_user),
+        CASE(h18_killed),
+        CASE(supervisor_gone),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

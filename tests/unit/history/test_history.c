@@ -146,6 +146,13 @@ static void counts_repeats(void **state)
         {1508, "a.", "x", 1006, 5, 1},
         {1502, "a.", "x", 1005 + HISTORY_REPEAT - 1, 5, 2},
         {1502, "a.", "x", 1005 + 2 * HISTORY_REPEAT, 6, 1},
+        /* Each start, stop and death has its own time. */
+        {2, "", "x", 20000, 7, 1},
+        {2, "", "x", 20001, 8, 1},
+        {8101, "serve", "x", 20002, 9, 1},
+        {8101, "serve", "x", 20003, 10, 1},
+        {8106, "serve", "x", 20004, 11, 1},
+        {8106, "serve", "x", 20005, 11, 2},
     };
     (void)state;
     struct history *h = open_here();
@@ -158,6 +165,36 @@ static void counts_repeats(void **state)
         assert_true(s.id[0] > last);
         last = s.id[0];
     }
+    history_close(h);
+}
+
+static void add_of(struct history *h, const char *boot, uint32_t number, int64_t at)
+{
+    struct history_event e = event(number, "", "", at);
+    e.boot = boot;
+    assert_int_equal(history_add(h, &e), ERR_OK);
+}
+
+/* A life that began and was not stopped is known by the next one, once. */
+static void unclean_ends_are_known(void **state)
+{
+    (void)state;
+    struct history *h = open_here();
+    assert_int_equal(history_unclean(h, "one"), 0); /* the first life of all */
+    assert_int_equal(history_alive(h, "one", 90), ERR_OK);
+    add_of(h, "one", 2, 100);
+    assert_int_equal(history_alive(h, "one", 190), ERR_OK);
+    history_close(h);
+    h = open_here();
+    assert_int_equal(history_unclean(h, "one"), 0); /* the same life goes on */
+    assert_int_equal(history_unclean(h, "two"), 190);
+    assert_int_equal(history_alive(h, "two", 200), ERR_OK);
+    assert_int_equal(history_unclean(h, "two"), 0);
+    add_of(h, "two", 2, 200);
+    add_of(h, "two", 1502, 300); /* later than its last sign */
+    assert_int_equal(history_unclean(h, "three"), 300);
+    add_of(h, "two", 3, 310);
+    assert_int_equal(history_unclean(h, "three"), 0);
     history_close(h);
 }
 
@@ -524,19 +561,11 @@ static void memory_is_not_kept(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(keeps_over_restarts),
-        CASE(counts_repeats),
-        CASE(keeps_the_newest),
-        CASE(keeps_actions),
-        CASE(damaged_files_are_put_aside),
-        CASE(damage_while_open),
-        CASE(goes_on_in_memory),
-        CASE(full_disk),
-        CASE(two_writers),
-        CASE(missing_directory),
-        CASE(drains_in_order),
-        CASE(counts_what_was_lost),
-        CASE(memory_is_not_kept),
+        CASE(keeps_over_restarts),  CASE(counts_repeats),     CASE(unclean_ends_are_known),
+        CASE(keeps_the_newest),     CASE(keeps_actions),      CASE(damaged_files_are_put_aside),
+        CASE(damage_while_open),    CASE(goes_on_in_memory),  CASE(full_disk),
+        CASE(two_writers),          CASE(missing_directory),  CASE(drains_in_order),
+        CASE(counts_what_was_lost), CASE(memory_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
