@@ -40,6 +40,7 @@ void act_target_take(struct act_target *t, const struct http_address *address,
     copy(t->role, sizeof(t->role), z->role);
     copy(t->state, sizeof(t->state), z->state);
     t->serial = z->serial;
+    t->notify_targets = z->notify_targets;
 }
 
 void act_short_host(const struct act_target *t, char *to, size_t size)
@@ -58,6 +59,8 @@ bool act_allowed(const struct act_target *t, enum action action, char *why, size
         snprintf(why, size, "the zone is %s, not %s", t->role, info->role);
     else if (action == ACTION_ZONE_RELOAD && !strcmp(t->role, "secondary"))
         copy(why, size, "a secondary has no file; see refresh");
+    else if (action == ACTION_ZONE_NOTIFY && value_known(t->notify_targets) && !t->notify_targets.n)
+        copy(why, size, "the zone has no secondaries to notify");
     else if (info->typed && !t->host[0])
         copy(why, size, "the server has not told its name yet");
     return !why[0];

@@ -21,7 +21,7 @@ struct act_target {
     char zone[1024];       /* text form with a final dot; "" the service only */
     char role[16];         /* of the zone; "" not known */
     char state[16];
-    struct value serial, zones;
+    struct value serial, zones, notify_targets;
 };
 
 enum act_outcome { ACT_DONE, ACT_FAILED, ACT_UNKNOWN };

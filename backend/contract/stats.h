@@ -66,12 +66,12 @@ struct stats_zone {
     uint16_t name_len;
     uint32_t name; /* offset in names; text form with a final dot */
     uint32_t serial;
-    uint32_t transfer;  /* first of its rows in transfers_in */
-    uint16_t transfers; /* how many: one a primary */
-    uint16_t progress;  /* of a load, 1/1000 */
-    uint32_t notify_pending;
-    int32_t error;         /* enum err of the reason, 0 none */
-    uint16_t event;        /* enum event of the reason, 0 not known */
+    uint32_t transfer;                       /* first of its rows in transfers_in */
+    uint16_t transfers;                      /* how many: one a primary */
+    uint16_t progress;                       /* of a load, 1/1000 */
+    uint32_t notify_targets, notify_pending; /* who is told of changes; who has not answered */
+    int32_t error;                           /* enum err of the reason, 0 none */
+    uint16_t event;                          /* enum event of the reason, 0 not known */
     uint16_t unwritten;    /* errno: why what is served is not in the state directory; 0 it is */
     uint16_t serial_event; /* enum event of a serial that was not raised, 0 it was */
     uint32_t serial_known; /* the newest serial there was, while serial_event is set */

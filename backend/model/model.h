@@ -100,6 +100,7 @@ enum {
     X(VALUE, checked)                                                                              \
     X(VALUE, refresh)                                                                              \
     X(VALUE, expire)                                                                               \
+    X(VALUE, notify_targets)                                                                       \
     X(VALUE, notify_pending)
 
 #define MODEL_TRANSFER_FIELDS(X)                                                                   \

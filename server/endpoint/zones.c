@@ -177,6 +177,7 @@ static void render_zone(struct buf *b, const struct stats *stats, const struct s
     json_epoch(b, "checked", z->checked_at);
     json_epoch(b, "refresh", z->refresh_at);
     json_epoch(b, "expire", z->expire_at);
+    json_number(b, "notify_targets", z->notify_targets);
     json_number(b, "notify_pending", z->notify_pending);
     if (z->error)
         json_text(b, "error", err_name(z->error));

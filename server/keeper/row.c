@@ -292,6 +292,7 @@ void row_write(struct zone *z)
     row->records = z->has_image ? z->summary.records : 0;
     row->bytes = z->has_image ? z->size : 0;
     row->progress = z->progress;
+    row->notify_targets = (uint32_t)z->config->notify.count;
     row->notify_pending = notify_pending(z);
     row->error = z->error;
     row->load_ns = z->load_ns;

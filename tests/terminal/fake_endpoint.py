@@ -25,7 +25,8 @@ def zone(name, state="ok", role="primary", **more):
     severity = {"ok": 0, "reloading": 0, "queued": 1, "loading": 1}.get(state, 2)
     row = {"name": name, "role": role, "state": state, "severity": severity, "serial": 2026112201, "records": 81000,
            "bytes": 2200000, "load_us": 2100, "loaded": now - 3600, "since": now - 3600, "progress": 1000,
-           "checked": None, "refresh": None, "expire": None, "notify_pending": 0, "error": None, "reason": ""}
+           "checked": None, "refresh": None, "expire": None, "notify_targets": 1,
+           "notify_pending": 0, "error": None, "reason": ""}
     row.update(more)
     return row
 

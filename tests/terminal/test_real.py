@@ -26,6 +26,7 @@ def root_zone():
             check("serial   7" in run(server, "zone", name).stdout, run(server, "zone", name))
             r = run(server, "reload", name)
             check_equal((r.returncode, r.stderr), (0, ""))
+        check_equal(server.zone("@")["notify_targets"], 0)
         r = run(server, "notify", ".")
         check_equal(r.returncode, 1)
         check("no secondaries" in r.stderr, r.stderr)

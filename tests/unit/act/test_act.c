@@ -38,6 +38,12 @@ static void allowed(void **state)
         assert_int_equal(act_allowed(&t, cases[i].action, why, sizeof(why)), cases[i].allowed);
         assert_int_equal(why[0] == '\0', cases[i].allowed);
     }
+    struct act_target lonely = {.host = "ns1.", .zone = "a.", .notify_targets = value_of(0)};
+    char reason[200];
+    assert_false(act_allowed(&lonely, ACTION_ZONE_NOTIFY, reason, sizeof(reason)));
+    assert_string_equal(reason, "the zone has no secondaries to notify");
+    lonely.notify_targets = value_of(1);
+    assert_true(act_allowed(&lonely, ACTION_ZONE_NOTIFY, reason, sizeof(reason)));
     struct act_target nameless = {.host = ""};
     char why[200];
     assert_false(act_allowed(&nameless, ACTION_SERVICE_STOP, why, sizeof(why)));
