@@ -24,7 +24,7 @@
 /* Strangers can ask for transfers as fast as they like: what is told of it is bounded. */
 enum { TICK_MS = 200, FRAMES_A_ROUND = 1000, REFUSED_A_SECOND = 5 };
 
-static const int64_t forsaken_after = 500 * CLK_MS;
+static const int64_t forsaken_after = 500 * CLK_MS, unready_after = 5 * CLK_SECOND;
 
 struct serve {
     struct start *start;
@@ -112,6 +112,19 @@ static bool is_forsaken(const struct serve *s)
         return false;
     return active == s->slot || (active < STATS_SERVE && atomic_load(&s->stats->planned) == 1 &&
                                  atomic_load(&s->stats->process[active].state) == PROCESS_DRAINING);
+}
+
+/* Started by a supervisor that ended before it was given anything to do, or of a life that another
+ * one has taken over: nobody will ever need it. */
+static bool is_left_over(const struct serve *s)
+{
+    if (s->supervisor >= 0 || s->active || s->draining)
+        return false;
+    int64_t alone = clk_mono_ns() - s->orphaned_at;
+    unsigned active = takeover_active(s->stats);
+    return (alone > forsaken_after && active == STATS_SERVE) ||
+           (alone > forsaken_after && atomic_load(&s->stats->planned) == 2) ||
+           (alone > unready_after && !s->ready && active != s->slot);
 }
 
 /* A ready standby keeps an eye on whoever is active now. */
@@ -353,6 +366,7 @@ static void loop(struct serve *s)
             read_notes(s);
         follow_drain(s);
         watch_active(s);
+        s->stop |= is_left_over(s);
         follow_orphan(s, n > 0 && p[4].revents);
     }
 }
