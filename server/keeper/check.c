@@ -65,10 +65,21 @@ static void skip_secondaries(struct check *c)
         c->done++;
 }
 
+/* A zone file may hold bytes that would drive the terminal. */
+static void print_clean(const unsigned char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n' || (text[i] >= 0x20 && text[i] < 0x7f))
+            putchar(text[i]);
+        else
+            printf("\\x%02x", text[i]);
+    }
+}
+
 static void take_frame(struct check *c, const struct channel_frame *f)
 {
     if (f->type == FRAME_TEXT) {
-        fwrite(f->payload, 1, f->len, stdout);
+        print_clean(f->payload, f->len);
     } else if (f->type == FRAME_VERDICT && f->len == sizeof c->last && c->done < c->count) {
         memcpy(&c->last, f->payload, sizeof c->last);
         c->bad += c->last.status != ERR_OK;
