@@ -16,7 +16,7 @@ enum message {
     MSG_KEEPER, /* fd: a new channel to the keeper; replaces the old one */
     /* serve -> supervisor */
     MSG_READY = 20, /* every zone the keeper knows is mapped; also keeper and endpoint: up */
-    MSG_DRAINED,    /* no datagram will be received any more */
+    MSG_DRAINED,    /* no datagram will be received any more; the listening sockets are closed */
     MSG_TOOK_OVER,  /* struct msg_took_over: the active one died, this one goes on */
     MSG_ADOPT,      /* struct msg_adopt, to a new supervisor (backend/contract/adopt.h) */
     /* supervisor -> keeper */

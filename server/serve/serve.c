@@ -334,12 +334,20 @@ static bool has_ended(const struct worker *w)
     return atomic_load_explicit(&w->ended, memory_order_acquire);
 }
 
+/* Connections may go on for a minute, and an address given up meanwhile may be wanted again. */
+static void close_sockets(const struct serve_start *start)
+{
+    for (unsigned i = 0; i < start->socket_count; i++)
+        close(start->sockets[i].fd);
+}
+
 static void follow_drain(struct serve *s)
 {
     if (!s->draining)
         return;
     if (!s->drained && all_workers(s, has_stopped_receiving)) {
         s->drained = true;
+        close_sockets(s->whole);
         channel_send(s->supervisor, MSG_DRAINED, NULL, 0, NULL, 0, 1000);
     }
     if (s->drained && all_workers(s, has_ended))

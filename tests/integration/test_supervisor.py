@@ -449,6 +449,36 @@ def addresses_come_and_go():
         check_equal(running.status()["server"]["restarts"], 3, "restarts")
 
 
+@case
+def an_address_comes_back_while_old_connections_finish():
+    """The process that served it lives on for a query that has not come whole."""
+    with server() as running:
+        other = f"127.0.0.2@{running.port}"
+
+        def reload_with(addresses):
+            running.listen = addresses
+            running.configure()
+            running.post("/v1/service/reload")
+
+        one = list(running.listen)
+        reload_with(one + [other])
+        answered(running, "127.0.0.2")
+        with client.connect(running.address, running.port) as slow:
+            query = client.framed(client.dns.query(ZONE, "SOA"))
+            slow.sendall(query)
+            client.read_message(slow)
+            slow.sendall(query[:-1])
+            old = running.active()
+            reload_with(one)
+            check(old in children(running), "the old process did not wait for the connection")
+            reload_with(one + [other])
+            answered(running, "127.0.0.2")
+            check(old in children(running), "the old process did not wait for the connection")
+            slow.sendall(query[-1:])
+            client.read_message(slow)
+        whole(running)
+
+
 def port_open(address, port):
     with socket.socket() as sock:
         sock.settimeout(1)
