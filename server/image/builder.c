@@ -9,15 +9,18 @@
 #include "backend/base/rnd.h"
 #include "server/dns/wire.h"
 #include "server/image/draft.h"
+#include "server/image/key.h"
 
-static int fail(struct image_builder *b, int err, const char *format, ...)
+enum { PART_MOST = 1 << 30 }; /* bytes of data or names in a part: then the next one begins */
+
+static int fail(struct image_part *p, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static int fail(struct image_builder *b, int err, const char *format, ...)
+static int fail(struct image_part *p, int err, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(b->reason, sizeof b->reason, format, ap);
+    vsnprintf(p->reason, sizeof p->reason, format, ap);
     va_end(ap);
     return err;
 }
@@ -26,7 +29,7 @@ void *draft_grow(void *items, size_t *cap, size_t need, size_t unit)
 {
     if (need <= *cap)
         return items;
-    size_t more = *cap ? *cap * 2 : 1024;
+    size_t more = *cap ? *cap * 2 : 256;
     while (more < need)
         more *= 2;
     void *p = realloc(items, more * unit);
@@ -35,75 +38,92 @@ void *draft_grow(void *items, size_t *cap, size_t need, size_t unit)
     return p;
 }
 
-/* The table of names, by parent and label. */
-static bool names_rehash(struct image_builder *b, size_t slots)
+/* A mention's key, made before it is known whether there is one like it. */
+struct met {
+    uint64_t key[KEY_WORDS_MAX];
+    unsigned words;
+    bool outside;
+    uint32_t *recent; /* where one like it would be noted */
+};
+
+static bool meet(struct image_part *p, const uint8_t *wire, size_t len, struct met *met)
 {
-    uint32_t *table = calloc(slots, sizeof *table);
-    if (!table)
+    const struct image_builder *b = p->builder;
+    struct name name;
+    if (!name_read(&name, wire, len))
         return false;
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        size_t s = b->names[i].hash & (slots - 1);
-        while (table[s])
-            s = (s + 1) & (slots - 1);
-        table[s] = i + 1;
-    }
-    free(b->table);
-    b->table = table;
-    b->table_slots = slots;
+    unsigned own = name.count >= b->origin_labels ? name.count - b->origin_labels : 0;
+    size_t skip = name.label[own];
+    met->outside = !name_equal(wire + skip, len - skip, b->origin, b->origin_len);
+    met->words = key_write(&name, met->outside ? name.count : own, met->key);
+    uint64_t hash = met->outside;
+    for (unsigned i = 0; i < met->words; i++)
+        hash = (hash ^ name_fold8(met->key[i])) * UINT64_C(0x9e3779b97f4a7c15);
+    met->recent = &p->recent[hash >> 52];
     return true;
 }
 
-static uint32_t name_add(struct image_builder *b, uint32_t parent, uint64_t hash,
-                         const uint8_t *label, size_t len)
+static bool is_same(const struct draft_mention *m, const struct met *met)
 {
-    struct draft_name *names =
-        draft_grow(b->names, &b->name_cap, b->name_count + 1u, sizeof *names);
-    uint8_t *labels = draft_grow(b->labels, &b->label_cap, b->label_len + len + 1, 1);
-    if (names)
-        b->names = names;
-    if (labels)
-        b->labels = labels;
-    if (!names || !labels || b->name_count == DRAFT_NONE - 1)
-        return DRAFT_NONE;
-    if (len)
-        memcpy(labels + b->label_len, label, len);
-    names[b->name_count] = (struct draft_name){
-        .hash = hash, .label = b->label_len, .parent = parent, .len = (uint8_t)len};
-    b->label_len += len;
-    return b->name_count++;
+    if (m->words != met->words || m->outside != met->outside)
+        return false;
+    for (unsigned i = 0; i < met->words; i++) {
+        if (name_fold8(m->key[i]) != name_fold8(met->key[i]))
+            return false;
+    }
+    return true;
 }
 
-static uint32_t name_intern(struct image_builder *b, uint32_t parent, const uint8_t *label,
-                            size_t len)
+static uint32_t add_mention(struct image_part *p, const struct met *met)
 {
-    if ((b->name_count + 1) * 2 > b->table_slots && !names_rehash(b, b->table_slots * 2))
+    size_t need = sizeof(struct draft_mention) / 8 + met->words;
+    uint64_t *keys = draft_grow(p->keys, &p->key_cap, p->key_count + need, sizeof *keys);
+    if (!keys || p->key_count + need >= DRAFT_NONE)
         return DRAFT_NONE;
-    uint64_t hash = hash_label(&b->key, b->names[parent].hash, label, len);
-    size_t s = hash & (b->table_slots - 1);
-    for (; b->table[s]; s = (s + 1) & (b->table_slots - 1)) {
-        const struct draft_name *n = &b->names[b->table[s] - 1];
-        if (n->hash == hash && n->parent == parent && n->len == len &&
-            name_same_label(b->labels + n->label, label, len))
-            return b->table[s] - 1;
-    }
-    uint32_t id = name_add(b, parent, hash, label, len);
-    if (id != DRAFT_NONE)
-        b->table[s] = id + 1;
-    return id;
+    p->keys = keys;
+    uint32_t place = (uint32_t)p->key_count;
+    struct draft_mention *m = draft_at(p, place);
+    *m = (struct draft_mention){.words = (uint8_t)met->words, .outside = met->outside};
+    memcpy(m->key, met->key, met->words * sizeof *m->key);
+    p->key_count += need;
+    return *met->recent = place;
 }
 
-/* The number of a name; DRAFT_NONE when memory runs out. */
-static uint32_t intern(struct image_builder *b, const uint8_t *wire, size_t len)
+uint32_t draft_mention(struct image_part *p, const uint8_t *wire, size_t len)
 {
-    struct name name;
-    if (!name_read(&name, wire, len))
+    struct met met;
+    if (!meet(p, wire, len, &met))
         return DRAFT_NONE;
-    uint32_t id = 0;
-    for (unsigned i = name.count; i-- > 0 && id != DRAFT_NONE;) {
-        const uint8_t *label = wire + name.label[i];
-        id = name_intern(b, id, label + 1, *label);
+    if (*met.recent && is_same(draft_at(p, *met.recent), &met))
+        return *met.recent;
+    return add_mention(p, &met);
+}
+
+uint32_t draft_owner(struct image_part *p, const uint8_t *wire, size_t len)
+{
+    struct met met;
+    if (!meet(p, wire, len, &met))
+        return DRAFT_NONE;
+    if (*met.recent) {
+        const struct draft_mention *m = draft_at(p, *met.recent);
+        bool grows = !m->count || m->first + m->count == p->record_count;
+        if (grows && is_same(m, &met))
+            return *met.recent;
     }
-    return id;
+    return add_mention(p, &met);
+}
+
+struct image_part *image_builder_part(struct image_builder *b)
+{
+    struct image_part *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->builder = b;
+    p->last_owner = DRAFT_NONE;
+    p->key_count = 1; /* 0 is none */
+    *(b->last ? &b->last->next : &b->parts) = p;
+    b->last = p;
+    return p;
 }
 
 struct image_builder *image_builder_new(const uint8_t *origin, size_t origin_len)
@@ -112,61 +132,91 @@ struct image_builder *image_builder_new(const uint8_t *origin, size_t origin_len
     if (!b)
         return NULL;
     uint8_t random[16];
+    struct name name;
     rnd_fill(random, sizeof random);
     b->key = hash_key_from(random);
+    b->threads = 1;
     memcpy(b->origin, origin, origin_len);
     name_lower(b->origin, origin_len);
     b->origin_len = origin_len;
-    b->last_owner = DRAFT_NONE;
-    if (!names_rehash(b, 4096) ||
-        name_add(b, DRAFT_NONE, hash_root(&b->key), NULL, 0) == DRAFT_NONE ||
-        (b->apex = intern(b, b->origin, origin_len)) == DRAFT_NONE) {
+    if (!name_read(&name, b->origin, origin_len) || !image_builder_part(b)) {
         image_builder_free(b);
         return NULL;
     }
+    b->origin_labels = name.count;
     return b;
+}
+
+void image_builder_set_threads(struct image_builder *b, unsigned threads)
+{
+    b->threads = threads;
+}
+
+static void part_free(struct image_part *p)
+{
+    free(p->keys);
+    free(p->records);
+    free(p->data);
+    free(p);
 }
 
 void image_builder_free(struct image_builder *b)
 {
     if (!b)
         return;
+    while (b->parts) {
+        struct image_part *next = b->parts->next;
+        part_free(b->parts);
+        b->parts = next;
+    }
+    while (b->odd_labels) {
+        void *next = *(void **)b->odd_labels;
+        free(b->odd_labels);
+        b->odd_labels = next;
+    }
     free(b->names);
-    free(b->labels);
-    free(b->table);
     free(b->records);
-    free(b->data);
-    free(b->order);
     free(b->nsec3);
     free(b->denial);
     free(b);
 }
 
 /* Owners come in runs: most records have the owner of the one before. */
-static uint32_t intern_owner(struct image_builder *b, const uint8_t *owner, size_t len)
+static bool is_last_owner(const struct image_part *p, const uint8_t *owner, size_t len)
 {
-    if (b->last_owner != DRAFT_NONE && len == b->last_len && !memcmp(owner, b->last_wire, len))
-        return b->last_owner;
-    b->last_owner = intern(b, owner, len);
-    memcpy(b->last_wire, owner, len);
-    b->last_len = len;
-    return b->last_owner;
+    return p->last_owner != DRAFT_NONE && len == p->last_len && !memcmp(owner, p->last_wire, len);
 }
 
-/* Copies RDATA with each name replaced by its number. */
-static int encode(struct image_builder *b, const struct type_info *type, const uint8_t *rdata,
+static int set_owner(struct image_part *p, const uint8_t *owner, size_t len)
+{
+    const struct image_builder *b = p->builder;
+    p->last_owner = DRAFT_NONE;
+    if (name_length(owner, len) != len)
+        return fail(p, ERR_FORMAT, "malformed owner name");
+    if (!name_is_within(owner, len, b->origin, b->origin_len))
+        return fail(p, ERR_MISSING, "the record is outside the zone");
+    p->last_owner = draft_owner(p, owner, len);
+    if (p->last_owner == DRAFT_NONE)
+        return fail(p, ERR_MEMORY, "out of memory");
+    memcpy(p->last_wire, owner, len);
+    p->last_len = len;
+    return ERR_OK;
+}
+
+/* Copies RDATA with each name replaced by its mention. */
+static int encode(struct image_part *p, const struct type_info *type, const uint8_t *rdata,
                   size_t len)
 {
-    uint8_t *to = b->data + b->data_len;
+    uint8_t *to = p->data + p->data_len;
     for (const char *step = type->layout; *step; step++) {
         size_t n = type_step(*step, rdata, len);
         if (!n)
-            return fail(b, ERR_FORMAT, "%s record: malformed data", type->name);
+            return fail(p, ERR_FORMAT, "%s record: malformed data", type->name);
         if (*step == 'n' || *step == 'N') {
-            uint32_t id = intern(b, rdata, n);
-            if (id == DRAFT_NONE)
-                return fail(b, ERR_MEMORY, "out of memory");
-            memcpy(to, &id, 4);
+            uint32_t place = draft_mention(p, rdata, n);
+            if (place == DRAFT_NONE)
+                return fail(p, ERR_MEMORY, "out of memory");
+            memcpy(to, &place, 4);
             to += 4;
         } else {
             memcpy(to, rdata, n);
@@ -175,64 +225,101 @@ static int encode(struct image_builder *b, const struct type_info *type, const u
         rdata += n;
         len -= n;
     }
-    return len ? fail(b, ERR_FORMAT, "%s record: %zu bytes too many", type->name, len) : ERR_OK;
+    return len ? fail(p, ERR_FORMAT, "%s record: %zu bytes too many", type->name, len) : ERR_OK;
 }
 
-static int check_record(struct image_builder *b, const uint8_t *owner, size_t owner_len,
-                        uint16_t type, const struct type_info *info, size_t rdata_len)
+static int check_data(struct image_part *p, uint16_t type, const struct type_info *info,
+                      size_t rdata_len)
 {
-    if (name_length(owner, owner_len) != owner_len)
-        return fail(b, ERR_FORMAT, "malformed owner name");
-    if (!name_is_within(owner, owner_len, b->origin, b->origin_len))
-        return fail(b, ERR_MISSING, "the record is outside the zone");
     if (type_is_meta(type))
-        return fail(b, ERR_FORMAT, "type %u cannot stand in a zone", type);
+        return fail(p, ERR_FORMAT, "type %u cannot stand in a zone", type);
     if (info->fixed && rdata_len != info->fixed)
-        return fail(b, ERR_FORMAT, "%s record: %zu bytes of data instead of %u", info->name,
+        return fail(p, ERR_FORMAT, "%s record: %zu bytes of data instead of %u", info->name,
                     rdata_len, info->fixed);
     if (type == TYPE_RRSIG && rdata_len < 18)
-        return fail(b, ERR_FORMAT, "RRSIG record: data too short");
-    return rdata_len > UINT16_MAX ? fail(b, ERR_FORMAT, "data too long") : ERR_OK;
+        return fail(p, ERR_FORMAT, "RRSIG record: data too short");
+    return rdata_len > UINT16_MAX ? fail(p, ERR_FORMAT, "data too long") : ERR_OK;
+}
+
+/* The owner's run gets one more; one that cannot grow any more is left and another one begun. */
+static bool count_record(struct image_part *p)
+{
+    struct draft_mention *m = draft_at(p, p->last_owner);
+    if (m->count && m->first + m->count != p->record_count) {
+        p->last_owner = draft_owner(p, p->last_wire, p->last_len);
+        if (p->last_owner == DRAFT_NONE)
+            return false;
+        m = draft_at(p, p->last_owner);
+    }
+    if (!m->count++)
+        m->first = (uint32_t)p->record_count;
+    return true;
+}
+
+int image_part_add(struct image_part *p, const uint8_t *owner, size_t owner_len, uint16_t type,
+                   uint32_t ttl, const uint8_t *rdata, size_t rdata_len)
+{
+    const struct type_info *info = type_find(type);
+    int err = is_last_owner(p, owner, owner_len) ? ERR_OK : set_owner(p, owner, owner_len);
+    if (!err)
+        err = check_data(p, type, info, rdata_len);
+    if (err)
+        return err;
+    size_t size = info->layout ? record_size(info->layout) : rdata_len;
+    struct draft_arrival *records =
+        draft_grow(p->records, &p->record_cap, p->record_count + 1, sizeof *records);
+    uint8_t *data = draft_grow(p->data, &p->data_cap, p->data_len + size + 1, 1);
+    if (records)
+        p->records = records;
+    if (data)
+        p->data = data;
+    if (!records || !data)
+        return fail(p, ERR_MEMORY, "out of memory");
+    if (info->layout)
+        err = encode(p, info, rdata, rdata_len);
+    else if (rdata_len)
+        memcpy(data + p->data_len, rdata, rdata_len);
+    if (err)
+        return err;
+    if (!count_record(p))
+        return fail(p, ERR_MEMORY, "out of memory");
+    /* RFC 2181 section 8: a TTL with the top bit set is 0. */
+    records[p->record_count++] = (struct draft_arrival){.data = (uint32_t)p->data_len,
+                                                        .ttl = ttl > INT32_MAX ? 0 : ttl,
+                                                        .place = p->place,
+                                                        .type = type,
+                                                        .len = (uint16_t)size};
+    p->data_len += size;
+    return ERR_OK;
 }
 
 int image_builder_add(struct image_builder *b, const uint8_t *owner, size_t owner_len,
                       uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t rdata_len)
 {
-    const struct type_info *info = type_find(type);
-    int err = check_record(b, owner, owner_len, type, info, rdata_len);
+    struct image_part *p = b->last;
+    if (p->data_len > PART_MOST || p->key_count > PART_MOST / 8) {
+        uint32_t place = p->place;
+        p = image_builder_part(b);
+        if (!p) {
+            snprintf(b->reason, sizeof b->reason, "out of memory");
+            return ERR_MEMORY;
+        }
+        p->place = place;
+    }
+    int err = image_part_add(p, owner, owner_len, type, ttl, rdata, rdata_len);
     if (err)
-        return err;
-    uint32_t id = intern_owner(b, owner, owner_len);
-    size_t size = info->layout ? record_size(info->layout) : rdata_len;
-    struct draft_record *records =
-        draft_grow(b->records, &b->record_cap, b->record_count + 1, sizeof *records);
-    uint8_t *data = draft_grow(b->data, &b->data_cap, b->data_len + size + 1, 1);
-    if (records)
-        b->records = records;
-    if (data)
-        b->data = data;
-    if (!records || !data || id == DRAFT_NONE)
-        return fail(b, ERR_MEMORY, "out of memory");
-    if (info->layout)
-        err = encode(b, info, rdata, rdata_len);
-    else if (rdata_len)
-        memcpy(data + b->data_len, rdata, rdata_len);
-    if (err)
-        return err;
-    /* RFC 2181 section 8: a TTL with the top bit set is 0. */
-    records[b->record_count++] = (struct draft_record){.data = b->data_len,
-                                                       .name = id,
-                                                       .ttl = ttl > INT32_MAX ? 0 : ttl,
-                                                       .type = type,
-                                                       .len = (uint16_t)size,
-                                                       .place = b->place};
-    b->data_len += size;
-    return ERR_OK;
+        memcpy(b->reason, p->reason, sizeof b->reason);
+    return err;
+}
+
+void image_part_set_place(struct image_part *p, uint32_t place)
+{
+    p->place = place;
 }
 
 void image_builder_set_place(struct image_builder *b, uint32_t place)
 {
-    b->place = place;
+    b->last->place = place;
 }
 
 void image_builder_set_files(struct image_builder *b, const void *files, size_t len)
@@ -241,9 +328,9 @@ void image_builder_set_files(struct image_builder *b, const void *files, size_t 
     b->files_len = len;
 }
 
-uint64_t image_builder_records(const struct image_builder *b)
+const char *image_part_reason(const struct image_part *p)
 {
-    return b->record_count;
+    return p->reason;
 }
 
 const char *image_builder_reason(const struct image_builder *b)

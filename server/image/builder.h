@@ -1,8 +1,11 @@
 /* Builds the image of one zone from its records.
  *
- * Records come in any order, one call each; image_builder_finish checks the zone as a whole, sorts
- * it and writes the image. Used in short-lived children: when memory runs out a call returns
- * ERR_MEMORY and the builder can only be freed. */
+ * Records come in any order, one call each; image_builder_finish sorts them, checks the zone as a
+ * whole and writes the image. Used in short-lived children: when memory runs out a call returns
+ * ERR_MEMORY and the builder can only be freed.
+ *
+ * A zone may be read by several threads: each fills a part of its own. What counts as first, where
+ * that matters, goes by the order of the parts, not by who was quicker. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +15,7 @@
 #include "backend/base/buf.h"
 
 struct image_builder;
+struct image_part;
 
 /* What identifies the source of an image, so that an unchanged one is not compiled again. */
 struct image_source {
@@ -29,6 +33,8 @@ struct image_summary {
 /* `origin` is the zone's name in wire form. NULL when memory runs out. */
 struct image_builder *image_builder_new(const uint8_t *origin, size_t origin_len);
 void image_builder_free(struct image_builder *b);
+/* How many threads image_builder_finish may use; 1 when nothing is said. */
+void image_builder_set_threads(struct image_builder *b, unsigned threads);
 
 /* Adds one record of class IN: owner and names within RDATA uncompressed, RDATA as on the wire
  * (RFC 1035 section 3.3). A second identical record is counted once. Returns 0; ERR_MISSING the
@@ -37,13 +43,19 @@ void image_builder_free(struct image_builder *b);
  * an error. */
 int image_builder_add(struct image_builder *b, const uint8_t *owner, size_t owner_len,
                       uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t rdata_len);
+/* A further part, behind those there are; NULL when memory runs out. It goes with the builder. */
+struct image_part *image_builder_part(struct image_builder *b);
+/* As image_builder_add, into one part; parts are filled by a thread each. */
+int image_part_add(struct image_part *p, const uint8_t *owner, size_t owner_len, uint16_t type,
+                   uint32_t ttl, const uint8_t *rdata, size_t rdata_len);
+void image_part_set_place(struct image_part *p, uint32_t place);
+const char *image_part_reason(const struct image_part *p);
 /* Records added from here on come from `place`, a number of the caller's (0 none) that findings
  * name. */
 void image_builder_set_place(struct image_builder *b, uint32_t place);
 /* Bytes the image keeps for who built it (which further files it was made from); lent until
  * image_builder_finish has returned. */
 void image_builder_set_files(struct image_builder *b, const void *files, size_t len);
-uint64_t image_builder_records(const struct image_builder *b);
 
 /* Checks the zone (one SOA, NS at the apex, CNAME alone, ...), adding a line for each finding to
  * `findings` ("error: …" or "warning: …"; "error 17: …" with the place of a record), and writes the

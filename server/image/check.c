@@ -14,7 +14,7 @@ void draft_name_text(const struct image_builder *b, uint32_t id, char out[1024])
 {
     size_t n = 0;
     for (; id != 0; id = b->names[id].parent) {
-        const uint8_t *label = b->labels + b->names[id].label;
+        const uint8_t *label = b->names[id].label;
         for (unsigned i = 0; i < b->names[id].len && n < 1015; i++) {
             if (label[i] == '.' || label[i] == '\\')
                 n += (size_t)snprintf(out + n, 1024 - n, "\\%c", label[i]);
@@ -28,6 +28,19 @@ void draft_name_text(const struct image_builder *b, uint32_t id, char out[1024])
     if (!n)
         out[n++] = '.';
     out[n] = '\0';
+}
+
+size_t draft_name_wire(const struct image_builder *b, uint32_t id, uint8_t out[NAME_MAX_LEN])
+{
+    size_t len = 0;
+    for (; id != 0; id = b->names[id].parent) {
+        const struct draft_name *n = &b->names[id];
+        out[len++] = n->len;
+        memcpy(out + len, n->label, n->len);
+        len += n->len;
+    }
+    out[len++] = 0;
+    return len;
 }
 
 void draft_find(struct draft_findings *f, bool error, const struct draft_record *at, uint32_t name,
@@ -73,7 +86,7 @@ static void check_apex(struct draft_findings *f, struct image_summary *summary)
                    count ? "has several SOA records; one is needed" : "has no SOA record");
         return;
     }
-    const uint8_t *p = b->data + soa->data + 8;
+    const uint8_t *p = soa->data + 8;
     summary->serial = wire_get32(p);
     summary->refresh = wire_get32(p + 4);
     summary->retry = wire_get32(p + 8);
@@ -111,7 +124,7 @@ static void check_ttls(struct draft_findings *f, uint32_t id, const struct draft
 static uint32_t least_size(const struct image_builder *b, const struct draft_record *r)
 {
     const char *layout = type_find(r->type)->layout;
-    const uint8_t *at = b->data + r->data;
+    const uint8_t *at = r->data;
     uint32_t size = 12;
     if (!layout)
         return size + r->len;
@@ -188,9 +201,9 @@ static void mark_existing(struct image_builder *b)
 static void mark_kinds(struct image_builder *b)
 {
     for (uint32_t i = 0; i < b->name_count; i++) {
-        uint32_t id = b->order[i], count;
+        uint32_t id = i, count;
         struct draft_name *n = &b->names[id];
-        if (id && n->len == 1 && b->labels[n->label] == '*' && n->flags & NODE_EXISTS)
+        if (id && n->len == 1 && *n->label == '*' && n->flags & NODE_EXISTS)
             b->names[n->parent].flags |= NODE_WILDCARD;
         if (id != b->apex && find_record(b, n, TYPE_NS, &count))
             n->flags |= NODE_CUT;
@@ -203,7 +216,7 @@ static void mark_kinds(struct image_builder *b)
 static void mark_above(struct image_builder *b)
 {
     for (uint32_t i = 0; i < b->name_count; i++) {
-        struct draft_name *n = &b->names[b->order[i]];
+        struct draft_name *n = &b->names[i];
         n->above = DRAFT_NONE;
         if (n->parent == DRAFT_NONE)
             continue;
@@ -223,8 +236,8 @@ int draft_check(struct image_builder *b, struct image_summary *summary, struct b
     mark_above(b);
     check_apex(&f, summary);
     for (uint32_t i = 0; i < b->name_count; i++) {
-        if (b->names[b->order[i]].count)
-            check_name(&f, b->order[i]);
+        if (b->names[i].count)
+            check_name(&f, i);
     }
     if (draft_lint(b, &f))
         return ERR_MEMORY;

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "backend/base/err.h"
 #include "backend/base/rnd.h"
 #include "server/dns/wire.h"
+#include "server/image/crew.h"
 #include "server/image/draft.h"
 
 /* Records of one RRset within a name's records, and the signatures behind them. */
@@ -21,15 +23,15 @@ static uint32_t next_group(const struct image_builder *b, uint32_t i, uint32_t e
 {
     const struct draft_record *r = b->records;
     *g = (struct group){i, 0, 0, r[i].type};
-    uint16_t covered = r[i].type == TYPE_RRSIG ? draft_covered(b, &r[i]) : r[i].type;
+    uint16_t covered = r[i].type == TYPE_RRSIG ? draft_covered(&r[i]) : r[i].type;
     if (r[i].type != TYPE_RRSIG) {
         for (; i < end && r[i].type == g->type; i++)
             g->count++;
-        for (; i < end && r[i].type == TYPE_RRSIG && draft_covered(b, &r[i]) == covered; i++)
+        for (; i < end && r[i].type == TYPE_RRSIG && draft_covered(&r[i]) == covered; i++)
             g->sigs++;
         return i;
     }
-    for (; i < end && r[i].type == TYPE_RRSIG && draft_covered(b, &r[i]) == covered; i++)
+    for (; i < end && r[i].type == TYPE_RRSIG && draft_covered(&r[i]) == covered; i++)
         g->count++;
     return i;
 }
@@ -78,7 +80,7 @@ static uint8_t *put_opaque(const struct image_builder *b, uint8_t *to, uint32_t 
         const struct draft_record *r = &b->records[i];
         memcpy(to, &r->len, 2);
         if (r->len)
-            memcpy(to + 2, b->data + r->data, r->len);
+            memcpy(to + 2, r->data, r->len);
         to += 2 + r->len;
     }
     return to;
@@ -87,7 +89,7 @@ static uint8_t *put_opaque(const struct image_builder *b, uint8_t *to, uint32_t 
 static uint8_t *put_laid_out(const struct image_builder *b, uint8_t *to, const char *layout,
                              const struct draft_record *r)
 {
-    const uint8_t *from = b->data + r->data;
+    const uint8_t *from = r->data;
     for (; *layout; layout++) {
         unsigned n = *layout == 'x' ? 16 : (unsigned)(*layout - '0');
         if (*layout == 'n' || *layout == 'N') {
@@ -141,7 +143,7 @@ static void put_node(const struct image_builder *b, uint8_t *base, const struct 
                                 .flags = n->flags,
                                 .len = n->len};
     if (n->len)
-        memcpy(node->label, b->labels + n->label, n->len);
+        memcpy(node->label, n->label, n->len);
     uint8_t *to = at + image_pad((uint32_t)sizeof *node + n->len);
     struct group g;
     for (uint32_t i = n->first; i < n->first + n->count;) {
@@ -157,39 +159,109 @@ static void put_node(const struct image_builder *b, uint8_t *base, const struct 
     node->size = (uint32_t)(to - at);
 }
 
+/* ---- in pieces, by several threads */
+
+enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, AHEAD = 16 };
+
+struct fill {
+    struct image_builder *b;
+    const struct image_header *h;
+    uint8_t *base;
+    uint64_t *hashes; /* of each name */
+    unsigned pieces;
+    _Atomic uint32_t too_large; /* a name with an RRset that is; DRAFT_NONE none */
+};
+
+static unsigned count_pieces(const struct image_builder *b)
+{
+    unsigned most = b->threads * PIECES_A_THREAD, pieces = b->name_count / PIECE_LEAST + 1;
+    return pieces < most ? pieces : most;
+}
+
+static uint32_t piece_end(const struct fill *f, unsigned piece)
+{
+    return (uint32_t)((uint64_t)f->b->name_count * piece / f->pieces);
+}
+
+static void measure_piece(void *arg, unsigned piece)
+{
+    struct fill *f = arg;
+    for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++) {
+        uint64_t size = node_size(f->b, &f->b->names[i]);
+        f->b->names[i].ref = (uint32_t)(size / IMAGE_UNIT);
+        if (!size)
+            atomic_store(&f->too_large, i);
+    }
+}
+
 /* Gives every name its place; returns where the nodes end, 0 when something is too large. */
 static uint64_t place_nodes(struct image_builder *b, uint64_t at)
 {
+    struct fill f = {.b = b, .pieces = count_pieces(b), .too_large = DRAFT_NONE};
+    crew_run(b->threads, f.pieces, measure_piece, &f);
+    uint64_t place = at / IMAGE_UNIT;
     for (uint32_t i = 0; i < b->name_count; i++) {
-        struct draft_name *n = &b->names[b->order[i]];
-        uint64_t size = node_size(b, n);
-        if (!size || at / IMAGE_UNIT > UINT32_MAX) {
-            char text[1024];
-            draft_name_text(b, b->order[i], text);
-            snprintf(b->reason, sizeof b->reason, "%.100s: an RRset is too large to be sent", text);
-            return 0;
-        }
-        n->ref = (uint32_t)(at / IMAGE_UNIT);
-        at += size;
+        uint32_t size = b->names[i].ref;
+        b->names[i].ref = (uint32_t)place;
+        place += size;
     }
-    return at;
+    uint32_t large = atomic_load(&f.too_large);
+    if (large != DRAFT_NONE) {
+        char text[1024];
+        draft_name_text(b, large, text);
+        snprintf(b->reason, sizeof b->reason, "%.100s: an RRset is too large to be sent", text);
+        return 0;
+    }
+    if (place > UINT32_MAX) {
+        snprintf(b->reason, sizeof b->reason, "the zone is too large for an image");
+        return 0;
+    }
+    return place * IMAGE_UNIT;
 }
 
-static void put_hash(struct image_builder *b, uint8_t *base, const struct image_header *h)
+static uint64_t hash_of(const struct image_builder *b, const struct hash_key *key, uint32_t id)
 {
-    struct hash_key key = hash_key_from(h->key);
-    struct image_slot *slots = (void *)(base + h->hash);
+    const struct draft_name *n = &b->names[id];
+    return n->parent == DRAFT_NONE ? hash_root(key)
+                                   : hash_label(key, hash_of(b, key, n->parent), n->label, n->len);
+}
+
+/* Parents come first, but those of another piece may not be there yet. */
+static void fill_piece(void *arg, unsigned piece)
+{
+    struct fill *f = arg;
+    const struct image_builder *b = f->b;
+    struct hash_key key = hash_key_from(f->h->key);
+    uint32_t first = piece_end(f, piece), known = DRAFT_NONE;
+    uint64_t known_hash = 0;
+    for (uint32_t i = first; i < piece_end(f, piece + 1); i++) {
+        const struct draft_name *n = &b->names[i];
+        put_node(b, f->base, n);
+        if (n->parent != DRAFT_NONE && n->parent < first && n->parent != known) {
+            known = n->parent;
+            known_hash = hash_of(b, &key, known);
+        }
+        f->hashes[i] = n->parent == DRAFT_NONE
+                           ? hash_root(&key)
+                           : hash_label(&key, n->parent < first ? known_hash : f->hashes[n->parent],
+                                        n->label, n->len);
+    }
+}
+
+static void put_hash(const struct fill *f)
+{
+    const struct image_builder *b = f->b;
+    struct image_slot *slots = (void *)(f->base + f->h->hash);
+    uint32_t count = f->h->slots;
     for (uint32_t i = 0; i < b->name_count; i++) {
-        struct draft_name *n = &b->names[b->order[i]];
-        n->hash = n->parent == DRAFT_NONE
-                      ? hash_root(&key)
-                      : hash_label(&key, b->names[n->parent].hash, b->labels + n->label, n->len);
-        if (!(n->flags & NODE_EXISTS))
+        if (i + AHEAD < b->name_count)
+            __builtin_prefetch(&slots[image_first_slot(f->hashes[i + AHEAD], count)], 1);
+        if (!(b->names[i].flags & NODE_EXISTS))
             continue;
-        uint32_t s = image_first_slot(n->hash, h->slots);
+        uint32_t s = image_first_slot(f->hashes[i], count);
         while (slots[s].node)
-            s = s + 1 < h->slots ? s + 1 : 0;
-        slots[s] = (struct image_slot){(uint32_t)n->hash, n->ref};
+            s = s + 1 < count ? s + 1 : 0;
+        slots[s] = (struct image_slot){(uint32_t)f->hashes[i], b->names[i].ref};
     }
 }
 
@@ -208,7 +280,7 @@ static bool is_signed(const struct image_builder *b, const struct image_header *
     const struct draft_name *apex = &b->names[b->apex];
     for (uint32_t i = 0; i < apex->count; i++) {
         const struct draft_record *r = &b->records[apex->first + i];
-        if (r->type == TYPE_RRSIG && draft_covered(b, r) == TYPE_SOA)
+        if (r->type == TYPE_RRSIG && draft_covered(r) == TYPE_SOA)
             return true;
     }
     return h->nsec_count || h->nsec3_count;
@@ -249,19 +321,27 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
     h->apex = b->names[b->apex].ref;
 }
 
-static void fill(struct image_builder *b, uint8_t *base, const struct image_header *h)
+static int fill(struct image_builder *b, uint8_t *base, const struct image_header *h)
 {
+    struct fill f = {.b = b,
+                     .h = h,
+                     .base = base,
+                     .hashes = malloc(b->name_count * sizeof *f.hashes),
+                     .pieces = count_pieces(b)};
+    if (!f.hashes)
+        return ERR_MEMORY;
+    crew_run(b->threads, f.pieces, fill_piece, &f);
+    put_hash(&f);
+    free(f.hashes);
     uint32_t *nsec = (void *)(base + h->nsec);
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        const struct draft_name *n = &b->names[b->order[i]];
-        put_node(b, base, n);
-        if (has_nsec(b, n))
-            *nsec++ = n->ref;
+    for (uint32_t i = 0; h->nsec_count && i < b->name_count; i++) {
+        if (has_nsec(b, &b->names[i]))
+            *nsec++ = b->names[i].ref;
     }
-    put_hash(b, base, h);
     put_nsec3(b, base, h);
     if (b->files_len)
         memcpy(base + h->files, b->files, b->files_len);
+    return ERR_OK;
 }
 
 static int write_all(int fd, const uint8_t *from, uint64_t len)
@@ -287,7 +367,10 @@ static int compile(struct image_builder *b, struct image_header *h, int fd)
     uint8_t *base = calloc(1, h->size);
     if (!base)
         return ERR_MEMORY;
-    fill(b, base, h);
+    if (fill(b, base, h)) {
+        free(base);
+        return ERR_MEMORY;
+    }
     h->summary.bytes = h->size;
     memcpy(base, h, sizeof *h);
     h->checksum = image_checksum(base, h->size);

@@ -23,7 +23,7 @@ bool draft_is_hash_owner(const struct image_builder *b, const struct draft_name 
 {
     for (uint32_t i = 0; i < n->count; i++) {
         const struct draft_record *r = &b->records[n->first + i];
-        uint16_t type = r->type == TYPE_RRSIG ? draft_covered(b, r) : r->type;
+        uint16_t type = r->type == TYPE_RRSIG ? draft_covered(r) : r->type;
         if (type != TYPE_NSEC3)
             return false;
     }
@@ -41,9 +41,9 @@ static bool find_nsec3(const struct image_builder *b, uint32_t id,
     for (uint32_t i = 0; i < n->count; i++) {
         const struct draft_record *r = &b->records[n->first + i];
         struct nsec3 nsec3;
-        if (r->type != TYPE_NSEC3 || !nsec3_read(&nsec3, b->data + r->data, r->len, false) ||
+        if (r->type != TYPE_NSEC3 || !nsec3_read(&nsec3, r->data, r->len, false) ||
             nsec3.algorithm != NSEC3_SHA1 || !nsec3_same_params(&nsec3.params, params) ||
-            !nsec3_read_label(b->labels + n->label, n->len, item->hash))
+            !nsec3_read_label(n->label, n->len, item->hash))
             continue;
         item->name = id;
         *next = nsec3.next;
@@ -100,24 +100,11 @@ static unsigned read_params(const struct image_builder *b, struct nsec3_params p
     for (uint32_t i = 0; i < apex->count && count < PARAMS_MAX; i++) {
         const struct draft_record *r = &b->records[apex->first + i];
         struct nsec3 nsec3;
-        if (r->type == TYPE_NSEC3PARAM && nsec3_read(&nsec3, b->data + r->data, r->len, true) &&
+        if (r->type == TYPE_NSEC3PARAM && nsec3_read(&nsec3, r->data, r->len, true) &&
             nsec3.algorithm == NSEC3_SHA1 && nsec3.flags == 0)
             params[count++] = nsec3.params;
     }
     return count;
-}
-
-static size_t name_wire(const struct image_builder *b, uint32_t id, uint8_t out[NAME_MAX_LEN])
-{
-    size_t len = 0;
-    for (; id != 0; id = b->names[id].parent) {
-        const struct draft_name *n = &b->names[id];
-        out[len++] = n->len;
-        memcpy(out + len, b->labels + n->label, n->len);
-        len += n->len;
-    }
-    out[len++] = 0;
-    return len;
 }
 
 /* The last one at or before a hash, around the end. */
@@ -147,7 +134,7 @@ static int hash_names(struct image_builder *b)
         if (!(n->flags & NODE_EXISTS) || n->above != DRAFT_NONE)
             continue;
         uint8_t wire[NAME_MAX_LEN], hash[NSEC3_HASH_LEN];
-        nsec3_hash(&b->nsec3_params, wire, name_wire(b, id, wire), hash);
+        nsec3_hash(&b->nsec3_params, wire, draft_name_wire(b, id, wire), hash);
         const struct draft_nsec3 *found = find_before(b, hash);
         b->denial[id] = found->name;
         n->flags |= NODE_HASHED;

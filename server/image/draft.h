@@ -1,8 +1,13 @@
 /* A zone between its records and its image: shared by the parts of the builder only.
  *
- * builder.c collects names and records; order.c puts both into canonical order and drops
- * duplicates; check.c and lint.c look at the zone as a whole; deny.c finds its NSEC3 chain;
- * compile.c writes the image. */
+ * builder.c takes records; key.c makes keys of their names; order.c brings names and records into
+ * canonical order and drops duplicates; check.c and lint.c look at the zone as a whole; deny.c
+ * finds its NSEC3 chain; compile.c writes the image.
+ *
+ * A name is not looked up while records come in. Each time one is met it is noted as a mention: its
+ * key, and the run of records it owns. Sorting the mentions afterwards by their keys finds what is
+ * the same and gives the canonical order at once, and parts of the zone can be read and sorted by
+ * several threads. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,24 +19,56 @@
 
 #define DRAFT_NONE UINT32_MAX
 
+enum { DRAFT_REPEATS = 100, DRAFT_RECENT = 4096 };
+
+/* A name met in a part; its key follows it. Referred to by its place in the part's arena. */
+struct draft_mention {
+    uint32_t first, count; /* its run among the part's records; count 0: only met in RDATA */
+    uint32_t name;         /* order.c: number within its range */
+    uint8_t words;         /* of the key */
+    uint8_t range;         /* order.c */
+    bool outside;          /* the zone: the key is from the root, not from the apex */
+    uint64_t key[];
+};
+
+/* A record as it came: its owner is the mention whose run it is in; in RDATA with a layout each
+ * name is the place of a mention. */
+struct draft_arrival {
+    uint32_t data, ttl, place; /* data: offset in the part's data */
+    uint16_t type, len;
+};
+
+struct image_part {
+    struct image_builder *builder;
+    struct image_part *next;
+    uint64_t *keys; /* mentions, one behind another */
+    size_t key_count, key_cap;
+    struct draft_arrival *records;
+    size_t record_count, record_cap;
+    uint8_t *data;
+    size_t data_len, data_cap;
+    uint8_t last_wire[NAME_MAX_LEN];
+    size_t last_len;
+    uint32_t last_owner; /* mention; DRAFT_NONE none */
+    uint32_t place;
+    uint32_t recent[DRAFT_RECENT]; /* mentions by hash, to find those just met again; 0 none */
+    char reason[160];
+};
+
 struct draft_name {
-    uint64_t hash;  /* builder.c: by the builder's key; compile.c: by the image's */
-    uint64_t label; /* offset in labels */
+    const uint8_t *label;
     uint32_t parent;
     uint32_t above;        /* topmost cut or DNAME owner above, DRAFT_NONE none */
-    uint32_t first, count; /* its records after ordering */
+    uint32_t first, count; /* its records */
     uint32_t ref;          /* compile.c: where its node is */
     uint8_t len, flags;    /* flags: NODE_* */
 };
 
 struct draft_record {
-    uint64_t data; /* offset in data */
-    uint32_t name, ttl;
+    const uint8_t *data; /* with a layout: each name is its number */
+    uint32_t name, ttl, place;
     uint16_t type, len;
-    uint32_t place;
 };
-
-enum { DRAFT_REPEATS = 100 };
 
 struct draft_nsec3 {
     uint8_t hash[NSEC3_HASH_LEN];
@@ -42,28 +79,19 @@ struct image_builder {
     struct hash_key key;
     uint8_t origin[NAME_MAX_LEN];
     size_t origin_len;
+    unsigned origin_labels, threads;
     uint32_t apex;
-    struct draft_name *names; /* 0 is the root */
-    size_t name_cap;
+    struct image_part *parts, *last;
+    struct draft_name *names; /* in canonical order, so parents first; 0 is the root */
     uint32_t name_count;
-    uint8_t *labels;
-    size_t label_len, label_cap;
-    uint32_t *table; /* names by hash, number + 1 */
-    size_t table_slots;
-    struct draft_record *records;
-    size_t record_count, record_cap;
-    uint8_t *data;
-    size_t data_len, data_cap;
-    uint32_t *order;                  /* order.c: names in canonical order, parents first */
-    struct nsec3_params nsec3_params; /* deny.c: the salt points into data */
+    struct draft_record *records;     /* grouped by name, then by type */
+    size_t record_count;              /* without the repeated ones */
+    void *odd_labels;                 /* key.c: labels that stand in their keys in another form */
+    struct nsec3_params nsec3_params; /* deny.c: the salt points into a record */
     struct draft_nsec3 *nsec3;        /* the chain, by hash */
     uint32_t nsec3_count;
     uint32_t
         *denial; /* for each name the owner of its NSEC3, or DRAFT_NONE; NULL without a chain */
-    uint8_t last_wire[NAME_MAX_LEN];
-    size_t last_len;
-    uint32_t last_owner;
-    uint32_t place;
     struct draft_record repeats[DRAFT_REPEATS]; /* order.c: the first ones that were dropped */
     size_t repeat_count;                        /* all of them */
     const void *files;
@@ -73,8 +101,18 @@ struct image_builder {
 
 /* Grows an array to hold `need` items; NULL when memory runs out (the old one stays). */
 void *draft_grow(void *items, size_t *cap, size_t need, size_t unit);
-/* Fills order, sorts records by name, type and arrival, drops repeated ones, sets first and count.
- */
+
+/* Notes a name met in a part; its place, or DRAFT_NONE when memory runs out or it is malformed.
+ * Names just met are found again, but not surely. */
+uint32_t draft_mention(struct image_part *part, const uint8_t *wire, size_t len);
+/* The same for an owner that gets its next record: one whose run can be lengthened. */
+uint32_t draft_owner(struct image_part *part, const uint8_t *wire, size_t len);
+static inline struct draft_mention *draft_at(const struct image_part *part, uint32_t place)
+{
+    return (struct draft_mention *)(void *)(part->keys + place);
+}
+
+/* Fills names and records; drops repeated ones. ERR_MEMORY. */
 int draft_order(struct image_builder *b);
 struct draft_findings {
     struct image_builder *b;
@@ -97,8 +135,10 @@ int draft_deny(struct image_builder *b, struct buf *findings);
  * anybody who asks (RFC 5155 section 7.2.8). */
 bool draft_is_hash_owner(const struct image_builder *b, const struct draft_name *n);
 /* What a name's records are sorted by: the type, and signatures behind what they cover. */
-uint32_t draft_sort_key(const struct image_builder *b, const struct draft_record *r);
+uint32_t draft_sort_key(const struct draft_record *r);
 /* The covered type of an RRSIG record. */
-uint16_t draft_covered(const struct image_builder *b, const struct draft_record *r);
+uint16_t draft_covered(const struct draft_record *r);
 /* Writes the name in text form, for findings. */
 void draft_name_text(const struct image_builder *b, uint32_t id, char out[1024]);
+/* Its wire form; returns the length. */
+size_t draft_name_wire(const struct image_builder *b, uint32_t id, uint8_t out[NAME_MAX_LEN]);

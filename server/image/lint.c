@@ -30,7 +30,7 @@ static const struct draft_record *record_of(const struct image_builder *b, uint3
     uint32_t low = n->first, end = low + n->count, high = end;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (draft_sort_key(b, &b->records[middle]) < (uint32_t)type << 1)
+        if (draft_sort_key(&b->records[middle]) < (uint32_t)type << 1)
             low = middle + 1;
         else
             high = middle;
@@ -86,10 +86,10 @@ static int target_offset(uint16_t type)
     return type == TYPE_NS ? 0 : type == TYPE_MX ? 2 : type == TYPE_SRV ? 6 : -1;
 }
 
-static uint32_t target_of(const struct image_builder *b, const struct draft_record *r)
+static uint32_t target_of(const struct draft_record *r)
 {
     uint32_t id;
-    memcpy(&id, b->data + r->data + target_offset(r->type), sizeof id);
+    memcpy(&id, r->data + target_offset(r->type), sizeof id);
     return id;
 }
 
@@ -97,17 +97,18 @@ static uint32_t target_of(const struct image_builder *b, const struct draft_reco
 static void lint_target(struct lint *l, uint32_t owner, const struct draft_record *r)
 {
     struct image_builder *b = l->b;
-    uint32_t id = target_of(b, r), cut;
+    uint32_t id = target_of(r), cut;
     char target[1024];
     if (!id || !is_inside(b, id))
         return;
+    bool is_alias = record_of(b, id, TYPE_CNAME);
+    if (!is_alias && (has_address(b, id) || is_wildcarded(b, id)))
+        return;
     draft_name_text(b, id, target);
     cut = cut_of(b, id);
-    if (record_of(b, id, TYPE_CNAME)) {
+    if (is_alias) {
         draft_find(l->f, false, r, owner, "points with %s at %s, which is an alias (CNAME)",
                    type_find(r->type)->name, target);
-    } else if (has_address(b, id) || is_wildcarded(b, id)) {
-        return;
     } else if (cut == DRAFT_NONE) {
         draft_find(l->f, false, r, owner, "points with %s at %s, which has no address (A or AAAA)",
                    type_find(r->type)->name, target);
@@ -161,7 +162,7 @@ static void lint_name_servers(struct lint *l, uint32_t id)
     if (count > NS_MOST)
         draft_find(l->f, false, first, id, "has %u name servers; more than %d cost resolvers much",
                    count, NS_MOST);
-    if (count && n->len == 1 && l->b->labels[n->label] == '*')
+    if (count && n->len == 1 && *n->label == '*')
         draft_find(l->f, false, first, id, "is a wildcard with NS records (RFC 4592 section 4.2)");
 }
 
@@ -171,24 +172,24 @@ static bool is_before(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0;
 }
 
-static uint32_t sig_time(const struct image_builder *b, const struct draft_record *r, unsigned at)
+static uint32_t sig_time(const struct draft_record *r, unsigned at)
 {
-    return r->len >= 18 ? wire_get32(b->data + r->data + at) : 0;
+    return r->len >= 18 ? wire_get32(r->data + at) : 0;
 }
 
 static void lint_signature(struct lint *l, uint32_t id, const struct draft_record *r)
 {
-    uint32_t ends = sig_time(l->b, r, 8), now = (uint32_t)l->now;
+    uint32_t ends = sig_time(r, 8), now = (uint32_t)l->now;
     if (is_before(ends, now)) {
-        if (!l->expired++ || is_before(ends, sig_time(l->b, l->first_expired, 8)))
+        if (!l->expired++ || is_before(ends, sig_time(l->first_expired, 8)))
             l->first_expired = r;
     } else if (is_before(ends, now + SOON_SECONDS)) {
-        if (!l->soon++ || is_before(ends, sig_time(l->b, l->first_soon, 8)))
+        if (!l->soon++ || is_before(ends, sig_time(l->first_soon, 8)))
             l->first_soon = r;
     }
-    if (is_before(now, sig_time(l->b, r, 12)))
+    if (is_before(now, sig_time(r, 12)))
         draft_find(l->f, false, r, id, "has a signature that is not yet valid");
-    if (!record_of(l->b, id, draft_covered(l->b, r)))
+    if (!record_of(l->b, id, draft_covered(r)))
         draft_find(l->f, false, r, id, "has a signature (RRSIG) of records that are not there");
 }
 
@@ -211,24 +212,11 @@ static void lint_unsigned(struct lint *l, uint32_t id)
     }
 }
 
-static size_t owner_wire(const struct image_builder *b, uint32_t id, uint8_t out[NAME_MAX_LEN])
-{
-    size_t len = 0;
-    for (; id; id = b->names[id].parent) {
-        const struct draft_name *n = &b->names[id];
-        out[len++] = n->len;
-        memcpy(out + len, b->labels + n->label, n->len);
-        len += n->len;
-    }
-    out[len++] = 0;
-    return len;
-}
-
 static bool points_at(const struct image_builder *b, const struct draft_record *nsec, uint32_t id)
 {
     uint8_t wire[NAME_MAX_LEN];
-    size_t len = name_length(b->data + nsec->data, nsec->len);
-    return name_equal(b->data + nsec->data, len, wire, owner_wire(b, id, wire));
+    size_t len = name_length(nsec->data, nsec->len);
+    return name_equal(nsec->data, len, wire, draft_name_wire(b, id, wire));
 }
 
 /* RFC 4034 section 4: the NSEC records form a ring in canonical order, which the names are in; each
@@ -239,7 +227,7 @@ static void lint_nsec(struct lint *l)
     const struct draft_record *last = NULL;
     uint32_t last_id = b->apex;
     for (uint32_t i = 0; i < b->name_count; i++) {
-        uint32_t id = b->order[i];
+        uint32_t id = i;
         const struct draft_name *n = &b->names[id];
         if (!n->count || n->above != DRAFT_NONE || !(n->flags & NODE_EXISTS))
             continue;
@@ -267,7 +255,7 @@ static bool is_reachable(const struct image_builder *b, const uint8_t *known, ui
         const struct draft_record *r = &b->records[i];
         if (r->type != TYPE_NS)
             continue;
-        uint32_t target = target_of(b, r), cut;
+        uint32_t target = target_of(r), cut;
         if (!is_inside(b, target) || has_address(b, target))
             return true;
         cut = cut_of(b, target);
@@ -298,7 +286,7 @@ static int lint_cycles(struct lint *l)
         }
     }
     for (uint32_t i = 0; !changed && i < b->name_count; i++) {
-        uint32_t id = b->order[i];
+        uint32_t id = i;
         if (b->names[id].flags & NODE_CUT && b->names[id].above == DRAFT_NONE &&
             !(known[id / 8] >> id % 8 & 1))
             draft_find(l->f, false, record_of(b, id, TYPE_NS), id,
@@ -331,7 +319,7 @@ static void tell_time(struct lint *l, const struct draft_record *r, uint32_t cou
                       const char *what)
 {
     char date[32];
-    uint32_t ends = sig_time(l->b, r, 8);
+    uint32_t ends = sig_time(r, 8);
     time_t at = (time_t)(l->now + (int32_t)(ends - (uint32_t)l->now));
     struct tm tm;
     gmtime_r(&at, &tm);
@@ -347,8 +335,8 @@ int draft_lint(struct image_builder *b, struct draft_findings *f)
         draft_find(f, false, &b->repeats[i], b->repeats[i].name,
                    "has a record twice; it is counted once");
     for (uint32_t i = 0; i < b->name_count; i++) {
-        if (b->names[b->order[i]].count)
-            lint_name(&l, b->order[i]);
+        if (b->names[i].count)
+            lint_name(&l, i);
     }
     if (l.expired)
         tell_time(&l, l.first_expired, l.expired, "has a signature that ended");

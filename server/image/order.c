@@ -2,200 +2,703 @@
 
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
+#include "server/image/crew.h"
 #include "server/image/draft.h"
+#include "server/image/key.h"
 
-/* Siblings are sorted by the first eight bytes of their labels as one number, and by the whole
- * label only when these are equal. */
-struct sibling {
-    uint64_t prefix;
-    const uint8_t *label;
-    uint32_t id;
-    uint8_t len;
+/* Range 0 is what is outside the zone, with the apex and what is above it; the others are the zone
+ * cut by the names just below the apex, so that each can be put in order by a thread of its own.
+ *
+ *   canonical order: range 0 up to the apex | range 1 | … | the rest of range 0 */
+enum { RANGES_MAX = CREW_MAX + 1, SAMPLE = 4096, FEW_MENTIONS = 65536, SORT_FEW = 32 };
+
+/* In a range, the parent of what is just below the apex; and the name of the apex itself. */
+#define APEX (DRAFT_NONE - 1)
+
+struct item {
+    uint64_t word; /* of the key, the one that is sorted by */
+    struct draft_mention *mention;
 };
 
-static uint64_t label_prefix(const uint8_t *label, unsigned len)
+struct odd_label {
+    struct odd_label *next;
+    uint8_t bytes[LABEL_MAX_LEN];
+};
+
+/* The labels of the name that was put out last. */
+struct path {
+    const uint64_t *key;
+    unsigned depth;
+    uint16_t end[NAME_MAX_LABELS + 1]; /* behind each label in the key; end[0] 0 */
+    uint32_t name[NAME_MAX_LABELS + 1];
+};
+
+struct range {
+    struct item *items, *spare; /* in canonical order after sorting; items of one name together */
+    size_t count, records;      /* all its records */
+    struct draft_name *names;   /* first, count: its items, until the records are there */
+    size_t name_count, name_cap;
+    size_t apex_items; /* the first ones, of the zone's own name */
+    struct path path;
+    struct odd_label *odd;
+    size_t first_record;
+    uint32_t first_name;
+    struct draft_record repeats[DRAFT_REPEATS];
+    size_t repeat_count, kept;
+    bool failed;
+};
+
+struct ordering {
+    struct image_builder *b;
+    struct image_part *parts[256];
+    unsigned part_count, range_count;
+    uint64_t splits[RANGES_MAX];  /* range i + 1 ends before splits[i] */
+    size_t (*counts)[RANGES_MAX]; /* of each part; then where its items go */
+    struct range range[RANGES_MAX];
+    const struct draft_mention *apex; /* in range 0 */
+    struct item *items;
+    uint32_t apex_at, zone_names; /* names of range 0 before it; of the others together */
+};
+
+/* ---- collecting */
+
+static size_t mention_words(const struct draft_mention *m)
 {
-    uint64_t prefix = 0;
-    for (unsigned i = 0; i < 8; i++)
-        prefix = prefix << 8 | (i < len ? name_fold(label[i]) : 0);
-    return prefix;
+    return sizeof *m / 8 + m->words;
 }
 
-static int compare_siblings(const void *a, const void *b)
+static unsigned range_of(const struct ordering *o, const struct draft_mention *m, uint64_t word)
 {
-    const struct sibling *x = a, *y = b;
-    if (x->prefix != y->prefix)
-        return x->prefix < y->prefix ? -1 : 1;
-    return name_compare_labels(x->label, x->len, y->label, y->len);
+    unsigned i = 0;
+    if (m->outside)
+        return 0;
+    while (i + 2 < o->range_count && word >= o->splits[i])
+        i++;
+    return i + 1;
 }
 
-/* Children of name i are siblings[starts[i]] to siblings[starts[i + 1]]. */
-static void group_by_parent(const struct image_builder *b, uint32_t *starts,
-                            struct sibling *siblings)
+static void count_part(void *arg, unsigned number)
 {
-    for (uint32_t i = 1; i < b->name_count; i++)
-        starts[b->names[i].parent + 2]++;
-    for (uint32_t i = 2; i <= b->name_count; i++)
-        starts[i] += starts[i - 1];
-    for (uint32_t i = 1; i < b->name_count; i++) {
-        const struct draft_name *n = &b->names[i];
-        const uint8_t *label = b->labels + n->label;
-        siblings[starts[n->parent + 1]++] =
-            (struct sibling){label_prefix(label, n->len), label, i, n->len};
+    struct ordering *o = arg;
+    const struct image_part *p = o->parts[number];
+    for (size_t at = 1; at < p->key_count;) {
+        struct draft_mention *m = draft_at(p, (uint32_t)at);
+        m->range = (uint8_t)range_of(o, m, key_word(*m->key));
+        o->counts[number][m->range]++;
+        at += mention_words(m);
     }
 }
 
-/* Walks the tree from the root; `todo` holds names yet to be visited. */
-static void walk(struct image_builder *b, const uint32_t *starts, struct sibling *siblings,
-                 uint32_t *todo)
+static void collect_part(void *arg, unsigned number)
 {
-    uint32_t depth = 0, n = 0;
-    todo[depth++] = 0;
-    while (depth) {
-        uint32_t id = todo[--depth];
-        b->order[n++] = id;
-        struct sibling *first = siblings + starts[id];
-        uint32_t count = starts[id + 1] - starts[id];
-        if (count > 1)
-            qsort(first, count, sizeof *first, compare_siblings);
-        for (uint32_t i = count; i-- > 0;)
-            todo[depth++] = first[i].id;
+    struct ordering *o = arg;
+    const struct image_part *p = o->parts[number];
+    for (size_t at = 1; at < p->key_count;) {
+        struct draft_mention *m = draft_at(p, (uint32_t)at);
+        o->items[o->counts[number][m->range]++] = (struct item){key_word(*m->key), m};
+        at += mention_words(m);
     }
 }
 
-static int order_names(struct image_builder *b)
+static int compare_words(const void *a, const void *b)
 {
-    size_t n = b->name_count;
-    uint32_t *starts = calloc(n + 2, sizeof *starts), *todo = malloc((n + 1) * sizeof *todo);
-    struct sibling *siblings = malloc(n * sizeof *siblings);
-    b->order = malloc(n * sizeof *b->order);
-    bool ok = starts && todo && siblings && b->order;
-    if (ok) {
-        group_by_parent(b, starts, siblings);
-        walk(b, starts, siblings, todo);
-    }
-    free(starts);
-    free(todo);
-    free(siblings);
-    return ok ? ERR_OK : ERR_MEMORY;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
 }
 
-uint16_t draft_covered(const struct image_builder *b, const struct draft_record *r)
+/* A word cut behind its first label: all names below that label are on one side of it. */
+static uint64_t first_label(uint64_t word)
 {
-    return r->len >= 2 ? wire_get16(b->data + r->data) : 0;
+    for (unsigned shift = 56; shift; shift -= 8) {
+        if (!(word >> shift & 0xff))
+            return word >> shift << shift;
+    }
+    return word;
+}
+
+/* Cuts the zone where the mentions of a sample say that the parts are of one size. */
+static void choose_splits(struct ordering *o, size_t words)
+{
+    static const size_t least = 16;
+    uint64_t sample[SAMPLE];
+    size_t n = 0, step = words / SAMPLE + 1, next = 0, seen = 0;
+    for (unsigned i = 0; i < o->part_count; i++) {
+        const struct image_part *p = o->parts[i];
+        for (size_t at = 1; at < p->key_count && n < SAMPLE;) {
+            const struct draft_mention *m = draft_at(p, (uint32_t)at);
+            if (!m->outside && seen + at >= next) {
+                sample[n++] = key_word(*m->key);
+                next = seen + at + step;
+            }
+            at += mention_words(m);
+        }
+        seen += p->key_count;
+    }
+    qsort(sample, n, sizeof *sample, compare_words);
+    unsigned wanted = words / 4 < FEW_MENTIONS || n < least ? 1 : o->b->threads;
+    if (wanted > CREW_MAX)
+        wanted = CREW_MAX;
+    o->range_count = 2;
+    for (unsigned i = 1; i < wanted; i++) {
+        uint64_t split = first_label(sample[n * i / wanted]);
+        unsigned last = o->range_count - 2;
+        if (split && (!last || split > o->splits[last - 1])) {
+            o->splits[last] = split;
+            o->range_count++;
+        }
+    }
+}
+
+static int collect(struct ordering *o)
+{
+    size_t words = 0, at = 0;
+    for (struct image_part *p = o->b->parts; p; p = p->next) {
+        if (o->part_count == sizeof o->parts / sizeof *o->parts)
+            return ERR_LIMIT;
+        o->parts[o->part_count++] = p;
+        words += p->key_count;
+    }
+    choose_splits(o, words);
+    o->counts = calloc(o->part_count, sizeof *o->counts);
+    if (!o->counts)
+        return ERR_MEMORY;
+    crew_run(o->b->threads, o->part_count, count_part, o);
+    for (unsigned r = 0; r < o->range_count; r++) {
+        size_t first = at;
+        for (unsigned i = 0; i < o->part_count; i++) {
+            size_t count = o->counts[i][r];
+            o->counts[i][r] = at;
+            at += count;
+        }
+        o->range[r].count = at - first;
+    }
+    o->items = malloc((at + 1) * sizeof *o->items);
+    if (!o->items)
+        return ERR_MEMORY;
+    crew_run(o->b->threads, o->part_count, collect_part, o);
+    struct item *items = o->items;
+    for (unsigned r = 0; r < o->range_count; r++) {
+        o->range[r].items = items;
+        items += o->range[r].count;
+    }
+    return ERR_OK;
+}
+
+/* ---- names of one range */
+
+static const uint8_t *label_of(struct range *r, const uint8_t *at, size_t *len, bool odd)
+{
+    if (!odd)
+        return at;
+    struct odd_label *label = malloc(sizeof *label);
+    if (!label) {
+        r->failed = true;
+        *len = 0;
+        return at;
+    }
+    label->next = r->odd;
+    r->odd = label;
+    *len = key_unescape(at, *len, label->bytes);
+    return label->bytes;
+}
+
+static uint32_t add_name(struct range *r, uint32_t parent, const uint8_t *label, size_t len)
+{
+    struct draft_name *names = draft_grow(r->names, &r->name_cap, r->name_count + 1, sizeof *names);
+    if (!names || r->name_count >= APEX - 1) {
+        r->failed = true;
+        return parent;
+    }
+    r->names = names;
+    names[r->name_count] = (struct draft_name){
+        .label = label, .parent = parent, .above = DRAFT_NONE, .len = (uint8_t)len};
+    return (uint32_t)r->name_count++;
+}
+
+/* How many labels of the last name this one begins with. */
+static unsigned shared_labels(const struct path *path, const uint64_t *key)
+{
+    unsigned i = 0, depth = path->depth;
+    uint64_t differ = 0;
+    if (!depth)
+        return 0;
+    while (!(differ = key_word(path->key[i]) ^ key_word(key[i])) && !key_ends(key_word(key[i])))
+        i++;
+    unsigned byte = differ ? i * 8 + (unsigned)__builtin_clzll(differ) / 8 : UINT16_MAX;
+    while (path->end[depth] > byte)
+        depth--;
+    return depth;
+}
+
+/* The next name in order, with those above it that nobody mentioned; `n` items are of it. */
+static void put_out(struct range *r, struct item *items, size_t n)
+{
+    struct path *path = &r->path;
+    const uint64_t *key = items->mention->key;
+    unsigned depth = shared_labels(path, key);
+    const uint8_t *bytes = (const uint8_t *)key;
+    for (size_t at = path->end[depth]; bytes[at];) {
+        bool odd;
+        size_t len = key_label(bytes + at, &odd), kept = len;
+        const uint8_t *label = label_of(r, bytes + at, &kept, odd);
+        uint32_t name = add_name(r, path->name[depth], label, kept);
+        at += len + 1;
+        path->end[++depth] = (uint16_t)at;
+        path->name[depth] = name;
+    }
+    path->key = key;
+    path->depth = depth;
+    uint32_t name = path->name[depth];
+    for (size_t i = 0; i < n; i++) {
+        items[i].mention->name = name;
+        r->records += items[i].mention->count;
+    }
+    if (name == APEX) {
+        r->apex_items = n;
+    } else if (r->names) {
+        r->names[name].first = (uint32_t)(items - r->items);
+        r->names[name].count = (uint32_t)n;
+    }
+}
+
+static void sort_few(struct item *items, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct item x = items[i];
+        size_t j = i;
+        for (; j > 0 && items[j - 1].word > x.word; j--)
+            items[j] = items[j - 1];
+        items[j] = x;
+    }
+}
+
+/* Stable, by one byte after another from the lowest; bytes that are all the same cost nothing. */
+static void sort_many(struct item *items, struct item *spare, size_t n)
+{
+    static const unsigned bytes = 8;
+    size_t count[8][256] = {{0}};
+    struct item *from = items, *to = spare;
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned b = 0; b < bytes; b++)
+            count[b][items[i].word >> 8 * b & 0xff]++;
+    }
+    for (unsigned b = 0; b < bytes; b++) {
+        size_t *c = count[b], at = 0;
+        if (c[items[0].word >> 8 * b & 0xff] == n)
+            continue;
+        for (unsigned v = 0; v < 256; v++) {
+            size_t here = c[v];
+            c[v] = at;
+            at += here;
+        }
+        for (size_t i = 0; i < n; i++)
+            to[c[from[i].word >> 8 * b & 0xff]++] = from[i];
+        struct item *other = from;
+        from = to;
+        to = other;
+    }
+    if (from != items)
+        memcpy(items, from, n * sizeof *items);
+}
+
+/* Sorts items whose keys are the same before word `depth`, and puts their names out. */
+static void sort_items(struct range *r, struct item *items, size_t n, unsigned depth)
+{
+    if (n > SORT_FEW)
+        sort_many(items, r->spare, n);
+    else
+        sort_few(items, n);
+    for (size_t i = 0, end; i < n; i = end) {
+        uint64_t word = items[i].word;
+        for (end = i + 1; end < n && items[end].word == word; end++)
+            ;
+        if (end == i + 1 || key_ends(word)) {
+            put_out(r, items + i, end - i);
+            continue;
+        }
+        for (size_t k = i; k < end; k++)
+            items[k].word = key_word(items[k].mention->key[depth + 1]);
+        sort_items(r, items + i, end - i, depth + 1);
+    }
+}
+
+static void order_range(void *arg, unsigned number)
+{
+    struct ordering *o = arg;
+    struct range *r = &o->range[number];
+    r->spare = malloc((r->count + 1) * sizeof *r->spare);
+    r->failed = !r->spare;
+    r->path.name[0] = APEX;
+    if (number == 0) {
+        uint32_t root = add_name(r, DRAFT_NONE, NULL, 0);
+        r->path.name[0] = root;
+    }
+    if (!r->failed && r->count)
+        sort_items(r, r->items, r->count, 0);
+    free(r->spare);
+    r->spare = NULL;
+}
+
+/* ---- names of all ranges */
+
+/* The number of a mention's name in the whole zone. */
+static uint32_t number_of(const struct ordering *o, const struct draft_mention *m)
+{
+    if (m->range == 0)
+        return m->name <= o->apex_at ? m->name : m->name + o->zone_names;
+    return m->name == APEX ? o->apex_at : o->range[m->range].first_name + m->name;
+}
+
+static void place_names(void *arg, unsigned number)
+{
+    struct ordering *o = arg;
+    struct range *r = &o->range[number];
+    struct draft_name *to = o->b->names;
+    for (size_t i = 0; i < r->name_count; i++) {
+        struct draft_name n = r->names[i];
+        uint32_t at = r->first_name + (uint32_t)i;
+        if (number == 0) {
+            at = i <= o->apex_at ? (uint32_t)i : (uint32_t)i + o->zone_names;
+            if (n.parent != DRAFT_NONE && n.parent > o->apex_at)
+                n.parent += o->zone_names;
+        } else {
+            n.parent = n.parent == APEX ? o->apex_at : n.parent + r->first_name;
+        }
+        to[at] = n;
+    }
+    free(r->names);
+    r->names = NULL;
+}
+
+static int gather_names(struct ordering *o)
+{
+    struct image_builder *b = o->b;
+    uint64_t count = 0;
+    o->apex_at = o->apex->name;
+    for (unsigned i = 1; i < o->range_count; i++) {
+        o->range[i].first_name = o->apex_at + 1 + (uint32_t)count;
+        count += o->range[i].name_count;
+    }
+    o->zone_names = (uint32_t)count;
+    count += o->range[0].name_count;
+    if (count >= APEX)
+        return ERR_LIMIT;
+    b->names = malloc(count * sizeof *b->names);
+    if (!b->names)
+        return ERR_MEMORY;
+    b->name_count = (uint32_t)count;
+    b->apex = o->apex_at;
+    crew_run(b->threads, o->range_count, place_names, o);
+    return ERR_OK;
+}
+
+/* ---- records */
+
+uint16_t draft_covered(const struct draft_record *r)
+{
+    return r->len >= 2 ? wire_get16(r->data) : 0;
 }
 
 /* Signatures stand behind the RRset they cover: sorted by covered type first. */
-uint32_t draft_sort_key(const struct image_builder *b, const struct draft_record *r)
+uint32_t draft_sort_key(const struct draft_record *r)
 {
     if (r->type == TYPE_RRSIG)
-        return (uint32_t)draft_covered(b, r) << 1 | 1;
+        return (uint32_t)draft_covered(r) << 1 | 1;
     return (uint32_t)r->type << 1;
 }
 
-static bool same_record(const struct image_builder *b, const struct draft_record *x,
-                        const struct draft_record *y)
+static bool same_record(const struct draft_record *x, const struct draft_record *y)
 {
-    return x->type == y->type && x->len == y->len &&
-           !memcmp(b->data + x->data, b->data + y->data, x->len);
+    return x->type == y->type && x->len == y->len && !memcmp(x->data, y->data, x->len);
 }
 
-/* One name's records: insertion sort, stable, as there are few; a name with very many of them is
- * merged by qsort on the arrival number kept in `data`. */
-static int compare_records(const void *a, const void *c, void *arg)
+/* Names in RDATA: from the mention to the number of the name. */
+static void name_data(const struct ordering *o, const struct image_part *p, const char *layout,
+                      uint8_t *at)
 {
-    const struct draft_record *x = a, *y = c;
-    uint32_t kx = draft_sort_key(arg, x), ky = draft_sort_key(arg, y);
-    if (kx != ky)
-        return kx < ky ? -1 : 1;
-    return x->data < y->data ? -1 : x->data > y->data;
-}
-
-static void sort_few(const struct image_builder *b, struct draft_record *r, uint32_t count)
-{
-    for (uint32_t i = 1; i < count; i++) {
-        struct draft_record x = r[i];
-        uint32_t key = draft_sort_key(b, &x), j = i;
-        for (; j > 0 && draft_sort_key(b, &r[j - 1]) > key; j--)
-            r[j] = r[j - 1];
-        r[j] = x;
+    for (; *layout; layout++) {
+        if (*layout != 'n' && *layout != 'N') {
+            at += *layout == 'x' ? 16 : *layout - '0';
+            continue;
+        }
+        uint32_t place;
+        memcpy(&place, at, 4);
+        uint32_t number = number_of(o, draft_at(p, place));
+        memcpy(at, &number, 4);
+        at += 4;
     }
 }
 
-/* Hash chains over one name's records find repeated ones in linear time. */
-static int drop_repeated(struct image_builder *b, struct draft_record *r, uint32_t *count)
+/* The part a mention is in: there are few. */
+static const struct image_part *part_of(const struct ordering *o, const struct draft_mention *m)
 {
-    uint32_t n = *count, kept = 0, slots = 4;
+    for (unsigned i = 0; i + 1 < o->part_count; i++) {
+        const struct image_part *p = o->parts[i];
+        if ((const uint64_t *)m >= p->keys && (const uint64_t *)m < p->keys + p->key_count)
+            return p;
+    }
+    return o->parts[o->part_count - 1];
+}
+
+static struct draft_record *take_run(const struct ordering *o, const struct draft_mention *m,
+                                     uint32_t name, struct draft_record *to)
+{
+    const struct image_part *p = part_of(o, m);
+    for (uint32_t i = m->first; i < m->first + m->count; i++) {
+        const struct draft_arrival *a = &p->records[i];
+        const char *layout = type_find(a->type)->layout;
+        uint8_t *data = p->data + a->data;
+        if (layout)
+            name_data(o, p, layout, data);
+        *to++ = (struct draft_record){.data = data,
+                                      .name = name,
+                                      .ttl = a->ttl,
+                                      .place = a->place,
+                                      .type = a->type,
+                                      .len = a->len};
+    }
+    return to;
+}
+
+static void note_repeat(struct range *r, const struct draft_record *record)
+{
+    if (r->repeat_count++ < DRAFT_REPEATS)
+        r->repeats[r->repeat_count - 1] = *record;
+}
+
+static void drop_few(struct range *range, struct draft_record *r, uint32_t *count)
+{
+    uint32_t kept = 1;
+    for (uint32_t i = 1; i < *count; i++) {
+        uint32_t j = 0;
+        while (j < kept && !same_record(&r[j], &r[i]))
+            j++;
+        if (j < kept)
+            note_repeat(range, &r[i]);
+        else
+            r[kept++] = r[i];
+    }
+    *count = kept;
+}
+
+/* Hash chains over one name's records find repeated ones in linear time. */
+static void drop_many(const struct image_builder *b, struct range *range, struct draft_record *r,
+                      uint32_t *count)
+{
+    uint32_t n = *count, kept = 0, slots = 64;
     while (slots < n * 2)
         slots *= 2;
-    uint32_t few[16], *table = slots <= 16 ? few : malloc(slots * sizeof *table);
-    if (!table)
-        return ERR_MEMORY;
-    memset(table, 0, slots * sizeof *table);
+    uint32_t *table = calloc(slots, sizeof *table);
+    if (!table) {
+        range->failed = true;
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
         /* hash_label is keyed, but takes upper and lower case for the same. */
         uint64_t h = b->key.k[0] ^ r[i].type;
         for (unsigned k = 0; k < r[i].len; k++)
-            h = (h ^ b->data[r[i].data + k]) * UINT64_C(0x100000001b3);
-        h = hash_label(&b->key, h, b->data + r[i].data, r[i].len);
+            h = (h ^ r[i].data[k]) * UINT64_C(0x100000001b3);
+        h = hash_label(&b->key, h, r[i].data, r[i].len);
         uint32_t s = (uint32_t)h & (slots - 1);
-        while (table[s] && !same_record(b, &r[table[s] - 1], &r[i]))
+        while (table[s] && !same_record(&r[table[s] - 1], &r[i]))
             s = (s + 1) & (slots - 1);
         if (table[s]) {
-            if (b->repeat_count++ < DRAFT_REPEATS)
-                b->repeats[b->repeat_count - 1] = r[i];
+            note_repeat(range, &r[i]);
             continue;
         }
         r[kept] = r[i];
         table[s] = ++kept;
     }
-    if (table != few)
-        free(table);
+    free(table);
     *count = kept;
+}
+
+struct placed {
+    uint32_t key, at;
+};
+
+static int compare_placed(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Stable, also for very many. */
+static void sort_many_records(struct range *range, struct draft_record *r, uint32_t count)
+{
+    struct placed *placed = malloc(count * sizeof *placed);
+    struct draft_record *copy = malloc(count * sizeof *copy);
+    if (placed && copy) {
+        for (uint32_t i = 0; i < count; i++)
+            placed[i] = (struct placed){draft_sort_key(&r[i]), i};
+        qsort(placed, count, sizeof *placed, compare_placed);
+        for (uint32_t i = 0; i < count; i++)
+            copy[i] = r[placed[i].at];
+        memcpy(r, copy, count * sizeof *r);
+    } else {
+        range->failed = true;
+    }
+    free(placed);
+    free(copy);
+}
+
+static void sort_few_records(struct draft_record *r, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct draft_record x = r[i];
+        uint32_t key = draft_sort_key(&x), j = i;
+        for (; j > 0 && draft_sort_key(&r[j - 1]) > key; j--)
+            r[j] = r[j - 1];
+        r[j] = x;
+    }
+}
+
+/* Gives a name the records of its items; returns where the next name's go. */
+static struct draft_record *give_records(const struct ordering *o, struct range *r, uint32_t name,
+                                         const struct item *items, size_t n,
+                                         struct draft_record *to)
+{
+    struct draft_record *end = to;
+    for (size_t i = 0; i < n; i++)
+        end = take_run(o, items[i].mention, name, end);
+    uint32_t count = (uint32_t)(end - to);
+    if (count > SORT_FEW)
+        drop_many(o->b, r, to, &count);
+    else if (count > 1)
+        drop_few(r, to, &count);
+    if (count > SORT_FEW)
+        sort_many_records(r, to, count);
+    else
+        sort_few_records(to, count);
+    o->b->names[name].first = (uint32_t)(to - o->b->records);
+    o->b->names[name].count = count;
+    r->kept += count;
+    return end;
+}
+
+static void order_records(void *arg, unsigned number)
+{
+    struct ordering *o = arg;
+    struct range *r = &o->range[number];
+    struct draft_record *to = o->b->records + r->first_record;
+    struct draft_name *names = o->b->names;
+    if (number == 0) { /* outside the zone nothing has records; the apex has its own elsewhere */
+        for (uint32_t i = 0; i < o->b->name_count; i++) {
+            if (i == o->apex_at)
+                i += o->zone_names;
+            else
+                names[i].first = names[i].count = 0;
+        }
+        return;
+    }
+    if (number == 1)
+        to = give_records(o, r, o->apex_at, r->items, r->apex_items, to);
+    for (uint32_t i = r->first_name; i < r->first_name + r->name_count; i++)
+        to = give_records(o, r, i, r->items + names[i].first, names[i].count, to);
+}
+
+static void join_repeats(struct ordering *o)
+{
+    struct image_builder *b = o->b;
+    for (unsigned i = 0; i < o->range_count; i++) {
+        const struct range *r = &o->range[i];
+        for (size_t k = 0; k < r->repeat_count && k < DRAFT_REPEATS; k++) {
+            if (b->repeat_count + k < DRAFT_REPEATS)
+                b->repeats[b->repeat_count + k] = r->repeats[k];
+        }
+        b->repeat_count += r->repeat_count;
+        b->record_count += r->kept;
+    }
+}
+
+static int gather_records(struct ordering *o)
+{
+    struct image_builder *b = o->b;
+    uint64_t count = 0;
+    for (unsigned i = 0; i < o->range_count; i++) {
+        o->range[i].first_record = count;
+        count += o->range[i].records;
+    }
+    if (count >= DRAFT_NONE)
+        return ERR_LIMIT;
+    b->records = malloc((count + 1) * sizeof *b->records);
+    if (!b->records)
+        return ERR_MEMORY;
+    crew_run(b->threads, o->range_count, order_records, o);
+    join_repeats(o);
     return ERR_OK;
 }
 
-static int order_records(struct image_builder *b)
+/* The apex is sought among the names outside the zone, as it is from there that it hangs. */
+static int mention_apex(struct ordering *o)
 {
-    struct draft_record *sorted = malloc((b->record_count + 1) * sizeof *sorted);
-    if (!sorted)
+    struct image_part *p = o->b->parts;
+    struct name name;
+    uint64_t key[KEY_WORDS_MAX];
+    name_read(&name, o->b->origin, o->b->origin_len);
+    size_t words = key_write(&name, name.count, key);
+    size_t need = sizeof(struct draft_mention) / 8 + words;
+    uint64_t *keys = draft_grow(p->keys, &p->key_cap, p->key_count + need, sizeof *keys);
+    if (!keys)
         return ERR_MEMORY;
-    for (size_t i = 0; i < b->record_count; i++)
-        b->names[b->records[i].name].count++;
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        struct draft_name *n = &b->names[b->order[i]];
-        n->first = at;
-        at += n->count;
-        n->count = 0;
-    }
-    for (size_t i = 0; i < b->record_count; i++) {
-        struct draft_name *n = &b->names[b->records[i].name];
-        sorted[n->first + n->count++] = b->records[i];
-    }
-    free(b->records);
-    b->records = sorted;
-    b->record_cap = b->record_count + 1;
-    size_t total = 0;
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        struct draft_name *n = &b->names[i];
-        struct draft_record *r = b->records + n->first;
-        if (n->count > 1) {
-            if (drop_repeated(b, r, &n->count))
-                return ERR_MEMORY;
-            if (n->count <= 32)
-                sort_few(b, r, n->count);
-            else
-                qsort_r(r, n->count, sizeof *r, compare_records, b);
-        }
-        total += n->count;
-    }
-    b->record_count = total;
+    p->keys = keys;
+    struct draft_mention *m = draft_at(p, (uint32_t)p->key_count);
+    *m = (struct draft_mention){.words = (uint8_t)words, .outside = true};
+    memcpy(m->key, key, words * sizeof *key);
+    p->key_count += need;
+    o->apex = m;
     return ERR_OK;
+}
+
+static int finish(struct ordering *o)
+{
+    bool failed = false;
+    for (unsigned i = 0; i < o->range_count; i++) {
+        struct range *r = &o->range[i];
+        failed |= r->failed;
+        free(r->names);
+        while (r->odd) {
+            struct odd_label *next = r->odd->next;
+            r->odd->next = o->b->odd_labels;
+            o->b->odd_labels = r->odd;
+            r->odd = next;
+        }
+    }
+    for (struct image_part *p = o->b->parts; p; p = p->next) {
+        free(p->records);
+        p->records = NULL;
+    }
+    free(o->counts);
+    free(o->items);
+    return failed ? ERR_MEMORY : ERR_OK;
+}
+
+static bool has_failed(const struct ordering *o)
+{
+    bool failed = false;
+    for (unsigned i = 0; i < o->range_count; i++)
+        failed |= o->range[i].failed;
+    return failed;
 }
 
 int draft_order(struct image_builder *b)
 {
-    int err = order_names(b);
-    return err ? err : order_records(b);
+    struct ordering *o = calloc(1, sizeof *o);
+    if (!o)
+        return ERR_MEMORY;
+    o->b = b;
+    int err = mention_apex(o);
+    if (!err)
+        err = collect(o);
+    if (!err) {
+        crew_run(b->threads, o->range_count, order_range, o);
+        err = has_failed(o) ? ERR_MEMORY : gather_names(o);
+    }
+    if (!err)
+        err = gather_records(o);
+    int finished = finish(o);
+    free(o);
+    return err ? err : finished;
 }
