@@ -25,10 +25,11 @@ struct reading {
     const struct compile_job *job;
     struct compile_result *result;
     struct image_builder *builder;
-    FILE *file;
+    int fd;
+    struct stat st;
     struct places places;
     struct buf files; /* the included ones (sources.h) */
-    uint64_t records, size;
+    uint64_t records;
     bool has_soa, failed; /* failed: memory ran out */
 };
 
@@ -57,11 +58,8 @@ static int take_record(void *ctx, const struct zonetext_record *record, const ch
                                 record->ttl, record->rdata, record->rdata_len);
     if (err)
         *reason = image_builder_reason(r->builder);
-    if (++r->records % PROGRESS_RECORDS == 0 && r->job->progress) {
-        long at = ftell(r->file);
-        if (at > 0 && r->size)
-            r->job->progress(r->job->ctx, (unsigned)((uint64_t)at * 900 / r->size));
-    }
+    if (++r->records % PROGRESS_RECORDS == 0 && r->job->progress && r->st.st_size > 0)
+        r->job->progress(r->job->ctx, (unsigned)(record->at * 900 / r->st.st_size));
     return err;
 }
 
@@ -144,8 +142,13 @@ static void read_zone(struct reading *r, const struct image_source *source)
 {
     const struct config_zone *zone = r->job->zone;
     struct zonetext_sink sink = {take_record, take_problem, take_file, r, zone->file};
+    struct zonetext_state state;
+    struct text text;
     take_file(r, zone->file, 1, NULL);
-    int err = zonetext_read(r->file, zone->wire, zone->wire_len, &sink);
+    zonetext_begin(&state, zone->wire, zone->wire_len);
+    text_of_file(&text, r->fd, 0, INT64_MAX);
+    int err = zonetext_read(&text, &r->st, &state, &sink);
+    text_fini(&text);
     if (r->failed)
         err = ERR_MEMORY;
     image_builder_set_files(r->builder, r->files.data, r->files.len);
@@ -195,24 +198,21 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
     struct image_source source = sources_of(&before), now;
     struct reading r = {.job = job,
                         .result = result,
-                        .size = source.size,
                         .builder = image_builder_new(job->zone->wire, job->zone->wire_len),
-                        .file = fdopen(fd, "r")};
-    if (!r.file)
-        close(fd);
-    if (r.file && r.builder)
+                        .fd = fd,
+                        .st = before};
+    if (r.builder)
         read_zone(&r, &source);
     else
         fail(result, ERR_MEMORY, EVENT_MEMORY_OUT, job->zone->file, err_text(ERR_MEMORY));
-    bool same = r.file && fstat(fileno(r.file), &after) == 0 && after.st_size == before.st_size &&
+    bool same = fstat(fd, &after) == 0 && after.st_size == before.st_size &&
                 sources_of(&after).mtime_ns == source.mtime_ns &&
                 (!sources_read(job->zone->file, &now) || now.inode == source.inode) &&
                 sources_are_current(r.files.data, r.files.len);
     places_fini(&r.places);
     buf_fini(&r.files);
     image_builder_free(r.builder);
-    if (r.file)
-        fclose(r.file);
+    close(fd);
     return same || result->status == ERR_MEMORY;
 }
 

@@ -56,20 +56,18 @@ static const char *refusal(const char *path, int *fd, struct stat *st)
     return S_ISREG(st->st_mode) ? NULL : "is not a plain file";
 }
 
-int include_open(const char *from, const char *name, FILE **file, char **path, struct stat *st,
+int include_open(const char *from, const char *name, int *fd, char **path, struct stat *st,
                  const char **reason)
 {
-    int fd;
     *path = resolve(from, name);
     if (!*path)
         return ERR_MEMORY;
-    *reason = refusal(*path, &fd, st);
-    *file = *reason ? NULL : fdopen(fd, "r");
-    if (*file)
+    *reason = refusal(*path, fd, st);
+    if (!*reason)
         return ERR_OK;
-    if (fd >= 0)
-        close(fd);
+    if (*fd >= 0)
+        close(*fd);
     free(*path);
     *path = NULL;
-    return *reason ? ERR_FORMAT : ERR_MEMORY;
+    return ERR_FORMAT;
 }

@@ -11,9 +11,15 @@ struct scan {
     struct word word;
 };
 
-void lines_init(struct lines *l, FILE *file)
+void lines_init(struct lines *l, struct text *source)
 {
-    *l = (struct lines){.file = file, .line = 1, .column = 1};
+    *l = (struct lines){.source = source, .line = 1, .column = 1};
+}
+
+void lines_took(struct lines *l)
+{
+    l->line++;
+    l->column = 1;
 }
 
 void lines_fini(struct lines *l)
@@ -38,7 +44,7 @@ static int fail(struct lines *l, unsigned line, unsigned column, const char *rea
 
 static int next_char(struct lines *l)
 {
-    int c = getc_unlocked(l->file);
+    int c = text_get(l->source);
     if (c == '\n') {
         l->line++;
         l->column = 1;
@@ -50,10 +56,7 @@ static int next_char(struct lines *l)
 
 static int peek_char(struct lines *l)
 {
-    int c = getc_unlocked(l->file);
-    if (c != EOF)
-        ungetc(c, l->file);
-    return c;
+    return text_peek(l->source);
 }
 
 static void skip_line(struct lines *l)
@@ -219,6 +222,6 @@ int lines_next(struct lines *l)
         if (r != 0)
             return r;
         if (c == EOF)
-            return ferror(l->file) ? ERR_SYSTEM : l->count > 0;
+            return l->source->failed ? ERR_SYSTEM : l->count > 0;
     }
 }

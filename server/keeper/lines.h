@@ -1,15 +1,15 @@
 /* Cuts zone text into entries (RFC 1035 section 5.1): the words of one record or directive, over as
  * many lines as its parentheses span, without comments, each with its place.
  *
- * A word is kept as it was written, escapes included, but for the quotes around a quoted one. Reads
- * the file as a stream and holds one entry at a time. */
+ * A word is kept as it was written, escapes included, but for the quotes around a quoted one. One
+ * entry is held at a time. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "backend/base/buf.h"
+#include "server/keeper/text.h"
 
 enum { LINES_WORDS_MAX = 70000, LINES_ENTRY_MAX = 1 << 20 };
 
@@ -20,7 +20,7 @@ struct word {
 };
 
 struct lines {
-    FILE *file;
+    struct text *source;
     struct buf text;
     struct word *words;
     size_t count, room;
@@ -30,8 +30,10 @@ struct lines {
     const char *reason; /* after an error */
 };
 
-/* Reads from `file`, which stays the caller's. */
-void lines_init(struct lines *l, FILE *file);
+/* Reads from `source`, which stays the caller's. Between two entries the caller may take whole
+ * lines from it, and say so. */
+void lines_init(struct lines *l, struct text *source);
+void lines_took(struct lines *l);
 void lines_fini(struct lines *l);
 /* The next entry that has a word. Returns 1, 0 at the end, ERR_FORMAT (reason and place are set,
  * and the next call goes on at the next line), ERR_LIMIT, ERR_MEMORY, ERR_SYSTEM. */

@@ -1,17 +1,20 @@
 #include "server/keeper/zonetext.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ldns/ldns.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "backend/base/err.h"
 #include "server/dns/name_text.h"
 #include "server/keeper/generate.h"
 #include "server/keeper/include.h"
 #include "server/keeper/lines.h"
+#include "server/keeper/plain.h"
 #include "server/keeper/zonerdata.h"
 
 enum { TTL_MAX = 0x7fffffff, TYPE_SOA = 6, GENERATE_TEXT = 2048 };
@@ -32,10 +35,15 @@ struct reader {
     uint64_t generated;
     struct zonerdata rdata;
     const struct zonetext_sink *sink;
-    uint8_t origin[255], owner[255];
-    size_t origin_len, owner_len; /* owner_len 0: none yet */
-    uint32_t default_ttl, last_ttl;
-    bool has_default, has_last;
+    struct zonetext_state *state;
+    uint8_t owner[255];
+    size_t owner_len; /* 0: none yet */
+    uint32_t last_ttl;
+    bool has_last;
+    char owner_text[255]; /* of a plain line, which most often has that of the line before */
+    size_t owner_text_len;
+    const struct text *outermost;
+    struct plain plain;
     unsigned problems;
     char reason[200];
 };
@@ -93,11 +101,11 @@ static int set_ttl(struct reader *r)
 {
     if (r->lines->count != 2)
         return fault(r, 0, "$TTL takes one time");
-    int err = zonetext_parse_ttl(lines_word(r->lines, 1), &r->default_ttl);
+    int err = zonetext_parse_ttl(lines_word(r->lines, 1), &r->state->default_ttl);
     if (err)
         return fault(r, 1, err == ERR_LIMIT ? "TTL '%.40s' is above 2147483647" : "bad TTL '%.40s'",
                      lines_word(r->lines, 1));
-    r->has_default = true;
+    r->state->has_default = true;
     return ERR_OK;
 }
 
@@ -108,11 +116,12 @@ static int set_origin(struct reader *r)
     uint8_t wire[255];
     size_t len;
     const char *text = lines_word(r->lines, 1);
-    int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
+    int err = zonerdata_name(text, r->state->origin, r->state->origin_len, wire, &len);
     if (err)
         return fault(r, 1, "bad name '%.60s': %s", text, name_text_reason(err));
-    memcpy(r->origin, wire, len);
-    r->origin_len = len;
+    memcpy(r->state->origin, wire, len);
+    r->state->origin_len = len;
+    r->owner_text_len = 0;
     return ERR_OK;
 }
 
@@ -121,7 +130,8 @@ static int read_owner(struct reader *r)
     uint8_t wire[255];
     size_t len;
     const char *text = lines_word(r->lines, 0);
-    int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
+    int err = zonerdata_name(text, r->state->origin, r->state->origin_len, wire, &len);
+    r->owner_text_len = 0;
     if (err) {
         r->owner_len = 0;
         return fault(r, 0, "bad owner name '%.60s': %s", text, name_text_reason(err));
@@ -179,8 +189,8 @@ static int read_head(struct reader *r, size_t i, struct head *h)
 /* RFC 2308 section 4, else RFC 1035 section 5.1, else what BIND does: the SOA's minimum. */
 static int choose_ttl(struct reader *r, struct head *h)
 {
-    if (!h->has_ttl && r->has_default) {
-        h->ttl = r->default_ttl;
+    if (!h->has_ttl && r->state->has_default) {
+        h->ttl = r->state->default_ttl;
     } else if (!h->has_ttl && r->has_last) {
         h->ttl = r->last_ttl;
     } else if (!h->has_ttl && h->type == TYPE_SOA && r->rdata.len >= 4) {
@@ -206,8 +216,8 @@ static int read_record(struct reader *r)
         err = read_head(r, l->blank_first ? 0 : 1, &h);
     if (err)
         return err;
-    r->rdata.origin = r->origin;
-    r->rdata.origin_len = r->origin_len;
+    r->rdata.origin = r->state->origin;
+    r->rdata.origin_len = r->state->origin_len;
     err = zonerdata_read(&r->rdata, l, h.rdata, h.type);
     if (err == ERR_FORMAT)
         return fault(r, r->rdata.word, "%s", r->rdata.reason);
@@ -220,7 +230,8 @@ static int read_record(struct reader *r)
                                      .ttl = h.ttl,
                                      .type = h.type,
                                      .line = l->words[0].line,
-                                     .column = l->words[0].column};
+                                     .column = l->words[0].column,
+                                     .at = text_position(r->outermost)};
     const char *reason = NULL;
     err = r->sink->record(r->sink->ctx, &record, &reason);
     if (err && err != ERR_MEMORY)
@@ -228,7 +239,68 @@ static int read_record(struct reader *r)
     return err;
 }
 
-static int read_file(struct reader *r, FILE *file, const char *path, const struct stat *st);
+static bool plain_owner(struct reader *r)
+{
+    const struct plain *p = &r->plain;
+    if (!p->owner)
+        return r->owner_len > 0;
+    if (p->owner_len == r->owner_text_len && !memcmp(p->owner, r->owner_text, p->owner_len))
+        return true;
+    uint8_t wire[255];
+    size_t len = plain_name(p->owner, p->owner_len, r->state->origin, r->state->origin_len, wire);
+    if (!len)
+        return false;
+    memcpy(r->owner, wire, len);
+    r->owner_len = len;
+    memcpy(r->owner_text, p->owner, p->owner_len);
+    r->owner_text_len = p->owner_len;
+    return true;
+}
+
+static bool plain_ttl(struct reader *r, uint32_t *ttl)
+{
+    const struct zonetext_state *s = r->state;
+    if (!r->plain.has_ttl && !s->has_default && !r->has_last)
+        return false;
+    *ttl = r->plain.has_ttl ? r->plain.ttl : s->has_default ? s->default_ttl : r->last_ttl;
+    return true;
+}
+
+/* Reads a line that is plain. Returns 1, 0 when it is not, or when there is something wrong with
+ * it: it is still there then. */
+static int read_plain(struct reader *r)
+{
+    struct text *source = r->lines->source;
+    struct plain *p = &r->plain;
+    size_t len;
+    const char *line = text_line(source, &len), *reason = NULL;
+    uint32_t ttl;
+    if (!line || !plain_read(line, len, r->state->origin, r->state->origin_len, p))
+        return 0;
+    if (!p->empty) {
+        if (!plain_owner(r) || !plain_ttl(r, &ttl))
+            return 0;
+        struct zonetext_record record = {.owner = r->owner,
+                                         .owner_len = r->owner_len,
+                                         .rdata = p->rdata,
+                                         .rdata_len = p->rdata_len,
+                                         .ttl = ttl,
+                                         .type = p->type,
+                                         .line = r->lines->line,
+                                         .column = p->column,
+                                         .at = text_position(r->outermost)};
+        int err = r->sink->record(r->sink->ctx, &record, &reason);
+        if (err)
+            return err == ERR_MEMORY ? err : 0;
+        r->last_ttl = ttl;
+        r->has_last = true;
+    }
+    text_take_line(source, len);
+    lines_took(r->lines);
+    return 1;
+}
+
+static int read_file(struct reader *r, struct text *text, const char *path, const struct stat *st);
 
 /* Makes `l` the record that the template of a $GENERATE is in one round. */
 static int fill_template(struct reader *r, struct lines *l, uint32_t number)
@@ -300,38 +372,43 @@ static bool is_open(const struct level *level, const struct stat *st)
 
 /* Origin and owner are those of the file that includes again when the other one is through (RFC
  * 1035 section 5.1); $TTL goes on, as in BIND. */
-static int read_included(struct reader *r, FILE *file, const char *path, const struct stat *st,
+static int read_included(struct reader *r, int fd, const char *path, const struct stat *st,
                          const uint8_t *new_origin, size_t new_len)
 {
     uint8_t origin[255], owner[255];
-    size_t origin_len = r->origin_len, owner_len = r->owner_len;
-    memcpy(origin, r->origin, sizeof origin);
+    size_t origin_len = r->state->origin_len, owner_len = r->owner_len;
+    memcpy(origin, r->state->origin, sizeof origin);
     memcpy(owner, r->owner, sizeof owner);
-    memcpy(r->origin, new_origin, new_len);
-    r->origin_len = new_len;
+    memcpy(r->state->origin, new_origin, new_len);
+    r->state->origin_len = new_len;
+    struct text text;
+    text_of_file(&text, fd, 0, INT64_MAX);
+    r->owner_text_len = 0;
     r->sink->file(r->sink->ctx, path, 1, st);
-    int err = read_file(r, file, path, st);
-    memcpy(r->origin, origin, sizeof origin);
+    int err = read_file(r, &text, path, st);
+    text_fini(&text);
+    r->owner_text_len = 0;
+    memcpy(r->state->origin, origin, sizeof origin);
     memcpy(r->owner, owner, sizeof owner);
-    r->origin_len = origin_len;
+    r->state->origin_len = origin_len;
     r->owner_len = owner_len;
     r->sink->file(r->sink->ctx, r->level->path, r->lines->line, NULL);
     return err;
 }
 
-static int open_included(struct reader *r, FILE **file, char **path, struct stat *st)
+static int open_included(struct reader *r, int *fd, char **path, struct stat *st)
 {
     const char *name = lines_word(r->lines, 1), *reason;
     if (r->level->depth >= ZONETEXT_DEPTH)
         return fault(r, 1, "files include files more than %d deep", ZONETEXT_DEPTH);
     if (++r->files > ZONETEXT_FILES)
         return fault(r, 1, "more than %d included files", ZONETEXT_FILES);
-    int err = include_open(r->level->path, name, file, path, st, &reason);
+    int err = include_open(r->level->path, name, fd, path, st, &reason);
     if (err == ERR_FORMAT)
         return fault(r, 1, "%.100s: %s", name, reason);
     if (!err && is_open(r->level, st)) {
         err = fault(r, 1, "%.100s includes itself", name);
-        fclose(*file);
+        close(*fd);
         free(*path);
     }
     return err;
@@ -347,17 +424,17 @@ static int include(struct reader *r)
     if (r->lines->count < 2 || r->lines->count > 3)
         return fault(r, 0, "$INCLUDE takes a file and perhaps an origin");
     const char *text = r->lines->count == 3 ? lines_word(r->lines, 2) : "@";
-    int err = zonerdata_name(text, r->origin, r->origin_len, wire, &len);
+    int err = zonerdata_name(text, r->state->origin, r->state->origin_len, wire, &len);
     if (err)
         return fault(r, 2, "bad name '%.60s': %s", text, name_text_reason(err));
-    FILE *file;
+    int fd;
     char *path;
     struct stat st;
-    err = open_included(r, &file, &path, &st);
+    err = open_included(r, &fd, &path, &st);
     if (err)
         return err;
-    err = read_included(r, file, path, &st, wire, len);
-    fclose(file);
+    err = read_included(r, fd, path, &st, wire, len);
+    close(fd);
     free(path);
     return err;
 }
@@ -384,17 +461,11 @@ static int entry(struct reader *r)
     return read_record(r);
 }
 
-static void skip_byte_order_mark(FILE *file)
+static void skip_byte_order_mark(struct text *text)
 {
     static const int mark[] = {0xef, 0xbb, 0xbf};
-    for (int i = 0; i < 3; i++) {
-        int c = getc(file);
-        if (c == mark[i])
-            continue;
-        if (c != EOF)
-            ungetc(c, file);
-        break;
-    }
+    for (int i = 0; i < 3 && text_peek(text) == mark[i]; i++)
+        text_get(text);
 }
 
 /* A fault of the cutting into entries; `limit`: one that cannot be gone on behind. */
@@ -409,7 +480,11 @@ static void lines_fault(struct reader *r, bool limit)
 static int read_entries(struct reader *r)
 {
     while (r->problems < ZONETEXT_PROBLEMS) {
-        int more = lines_next(r->lines);
+        int more = read_plain(r);
+        if (more == 1)
+            continue;
+        if (!more)
+            more = lines_next(r->lines);
         if (more == ERR_FORMAT || more == ERR_LIMIT) {
             lines_fault(r, more == ERR_LIMIT);
             if (more == ERR_LIMIT)
@@ -425,15 +500,16 @@ static int read_entries(struct reader *r)
     return ERR_OK;
 }
 
-static int read_file(struct reader *r, FILE *file, const char *path, const struct stat *st)
+static int read_file(struct reader *r, struct text *text, const char *path, const struct stat *st)
 {
     const struct level *up = r->level;
     struct level level = {up, path, st->st_dev, st->st_ino, up ? up->depth + 1 : 0};
     struct lines lines, *outer = r->lines;
     r->level = &level;
     r->lines = &lines;
-    skip_byte_order_mark(file);
-    lines_init(&lines, file);
+    if (text_position(text) == 0)
+        skip_byte_order_mark(text);
+    lines_init(&lines, text);
     int err = read_entries(r);
     lines_fini(&lines);
     r->lines = outer;
@@ -441,20 +517,27 @@ static int read_file(struct reader *r, FILE *file, const char *path, const struc
     return err;
 }
 
-int zonetext_read(FILE *file, const uint8_t *origin, size_t origin_len,
+void zonetext_begin(struct zonetext_state *state, const uint8_t *origin, size_t origin_len)
+{
+    *state = (struct zonetext_state){.origin_len = origin_len};
+    memcpy(state->origin, origin, origin_len);
+}
+
+int zonetext_read(struct text *text, const struct stat *st, struct zonetext_state *state,
                   const struct zonetext_sink *sink)
 {
+    static const struct stat none;
     struct reader *r = calloc(1, sizeof *r);
-    struct stat st = {0};
     if (!r)
         return ERR_MEMORY;
     r->sink = sink;
-    memcpy(r->origin, origin, origin_len);
-    r->origin_len = origin_len;
-    int err = sink->path && fstat(fileno(file), &st) < 0 ? ERR_SYSTEM
-                                                         : read_file(r, file, sink->path, &st);
+    r->state = state;
+    r->outermost = text;
+    int err = read_file(r, text, sink->path, st ? st : &none);
     if (!err && r->problems)
         err = ERR_ZONE;
+    if (err == ERR_SYSTEM)
+        errno = text->error;
     free(r);
     return err;
 }

@@ -1,14 +1,16 @@
-/* Zone text to records: directives, owners, TTLs and classes here, the RDATA of most types through
- * libldns, which runs only in the short-lived process that calls this.
+/* Zone text to records: directives, owners, TTLs and classes here, plain lines in plain.h, the
+ * RDATA of other types through libldns, which runs only in the short-lived process that calls this.
  *
  * Streams: a record is handed on and forgotten. After a fault it goes on with the next entry, so
  * that one run tells them all, up to ZONETEXT_PROBLEMS. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/stat.h>
+
+#include "server/keeper/text.h"
 
 enum {
     ZONETEXT_PROBLEMS = 20,
@@ -23,6 +25,7 @@ struct zonetext_record {
     uint32_t ttl;
     uint16_t type;
     unsigned line, column; /* of its first word */
+    int64_t at;            /* how far the zone's own file has been read, bytes */
 };
 
 struct zonetext_sink {
@@ -37,10 +40,20 @@ struct zonetext_sink {
     const char *path; /* of the zone's file; NULL: $INCLUDE is refused, and `file` may be NULL */
 };
 
-/* Reads a whole zone whose origin is `origin`. Returns 0; ERR_ZONE when problems were told (reading
- * stops after ZONETEXT_PROBLEMS of them); ERR_MEMORY; ERR_SYSTEM when the file could not be read.
- */
-int zonetext_read(FILE *file, const uint8_t *origin, size_t origin_len,
+/* What directives have set, from one line to the next. */
+struct zonetext_state {
+    uint8_t origin[255];
+    size_t origin_len;
+    uint32_t default_ttl;
+    bool has_default;
+};
+
+/* The state at the start of a zone. */
+void zonetext_begin(struct zonetext_state *state, const uint8_t *origin, size_t origin_len);
+/* Reads text that begins in `state`, to its end, and leaves there what it ends in. Returns 0;
+ * ERR_ZONE when problems were told (reading stops after ZONETEXT_PROBLEMS of them); ERR_MEMORY;
+ * ERR_SYSTEM when the text could not be read. `st` is of the file `text` is of (NULL: memory). */
+int zonetext_read(struct text *text, const struct stat *st, struct zonetext_state *state,
                   const struct zonetext_sink *sink);
 /* Parses a TTL such as 3600 or 1h30m; ERR_FORMAT, or ERR_LIMIT above 2^31-1 (RFC 2181 section 8).
  */

@@ -43,11 +43,13 @@ static void take_problem(void *ctx, unsigned line, unsigned column, const char *
 static int run(const char *text, size_t len, struct told *told)
 {
     *told = (struct told){0};
-    FILE *file = fmemopen((void *)(uintptr_t)text, len, "r");
-    assert_non_null(file);
     struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = told};
-    int err = zonetext_read(file, origin, sizeof origin, &sink);
-    fclose(file);
+    struct zonetext_state state;
+    struct text source;
+    zonetext_begin(&state, origin, sizeof origin);
+    text_of_memory(&source, text, len);
+    int err = zonetext_read(&source, NULL, &state, &sink);
+    text_fini(&source);
     return err;
 }
 

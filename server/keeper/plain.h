@@ -1,0 +1,31 @@
+/* Records as most lines of a large zone are: on one line, of a common type, without quotes,
+ * escapes or parentheses. They are read at once, without cutting the line into words first.
+ *
+ * It never says that something is wrong: what it does not take, zonetext.c reads and judges. What
+ * it takes must mean the same to both. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PLAIN_RDATA = 640 };
+
+struct plain {
+    bool empty;        /* nothing but blanks or a comment */
+    const char *owner; /* text; NULL: the line begins with a blank */
+    size_t owner_len;
+    unsigned column; /* of the first word */
+    bool has_ttl;
+    uint32_t ttl;
+    uint16_t type;
+    size_t rdata_len;
+    uint8_t rdata[PLAIN_RDATA];
+};
+
+/* Reads a line of `len` bytes. False: it is not plain. */
+bool plain_read(const char *line, size_t len, const uint8_t *origin, size_t origin_len,
+                struct plain *plain);
+/* A name without escapes; returns the length of its wire form, 0 when it is not plain. */
+size_t plain_name(const char *text, size_t len, const uint8_t *origin, size_t origin_len,
+                  uint8_t wire[255]);

@@ -1,0 +1,90 @@
+#include "server/keeper/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCK = 1 << 18 };
+
+void text_of_file(struct text *t, int fd, int64_t from, int64_t to)
+{
+    *t = (struct text){.fd = fd, .next = from, .stop = to};
+}
+
+void text_of_memory(struct text *t, const void *bytes, size_t len)
+{
+    *t = (struct text){.fd = -1, .at = bytes, .next = (int64_t)len, .stop = (int64_t)len};
+    t->end = t->at + len;
+}
+
+void text_fini(struct text *t)
+{
+    free(t->buffer);
+    *t = (struct text){.fd = -1};
+}
+
+/* Reads behind what is there, which is moved to the front of the buffer. */
+static bool fill(struct text *t)
+{
+    size_t kept = (size_t)(t->end - t->at);
+    if (t->next >= t->stop || t->failed || kept == BLOCK)
+        return false;
+    if (!t->buffer)
+        t->buffer = malloc(BLOCK);
+    if (!t->buffer) {
+        t->failed = true;
+        t->error = ENOMEM;
+        return false;
+    }
+    if (kept)
+        memmove(t->buffer, t->at, kept);
+    size_t room = BLOCK - kept;
+    if ((int64_t)room > t->stop - t->next)
+        room = (size_t)(t->stop - t->next);
+    ssize_t n;
+    do
+        n = pread(t->fd, t->buffer + kept, room, t->next);
+    while (n < 0 && errno == EINTR);
+    t->at = t->buffer;
+    t->end = t->buffer + kept + (n > 0 ? n : 0);
+    t->next += n > 0 ? n : 0;
+    t->failed = n < 0;
+    t->error = n < 0 ? errno : 0;
+    if (n == 0)
+        t->stop = t->next;
+    return n > 0;
+}
+
+bool text_more(struct text *t)
+{
+    return fill(t);
+}
+
+const char *text_line(struct text *t, size_t *len)
+{
+    size_t searched = 0;
+    do {
+        size_t there = (size_t)(t->end - t->at);
+        const char *end = there ? memchr(t->at + searched, '\n', there - searched) : NULL;
+        if (end) {
+            *len = (size_t)(end - t->at);
+            return t->at;
+        }
+        searched = there;
+    } while (fill(t));
+    *len = searched;
+    return searched && !t->failed && t->next >= t->stop ? t->at : NULL;
+}
+
+void text_take_line(struct text *t, size_t len)
+{
+    t->at += len;
+    if (t->at < t->end)
+        t->at++;
+}
+
+int64_t text_position(const struct text *t)
+{
+    return t->next - (t->end - t->at);
+}
