@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "backend/base/err.h"
 #include "backend/base/rnd.h"
@@ -11,7 +12,11 @@
 #include "server/image/draft.h"
 #include "server/image/key.h"
 
-enum { PART_MOST = 1 << 30 }; /* bytes of data or names in a part: then the next one begins */
+enum {
+    PART_MOST = 1 << 30, /* bytes of data or names in a part: then the next one begins */
+    PAGE = 4096,
+    LARGE = 4 << 20
+};
 
 static int fail(struct image_part *p, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -25,6 +30,16 @@ static int fail(struct image_part *p, int err, const char *format, ...)
     return err;
 }
 
+/* Large pages: most of what a big zone costs the kernel is pages. */
+static void *prefer_large(void *p, size_t size)
+{
+    uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t to = ((uintptr_t)p + size) & ~(uintptr_t)(PAGE - 1);
+    if (p && size >= LARGE)
+        madvise((void *)from, to - from, MADV_HUGEPAGE);
+    return p;
+}
+
 void *draft_grow(void *items, size_t *cap, size_t need, size_t unit)
 {
     if (need <= *cap)
@@ -32,10 +47,15 @@ void *draft_grow(void *items, size_t *cap, size_t need, size_t unit)
     size_t more = *cap ? *cap * 2 : 256;
     while (more < need)
         more *= 2;
-    void *p = realloc(items, more * unit);
+    void *p = prefer_large(realloc(items, more * unit), more * unit);
     if (p)
         *cap = more;
     return p;
+}
+
+void *draft_alloc(size_t count, size_t unit)
+{
+    return prefer_large(malloc(count * unit + 1), count * unit);
 }
 
 /* A mention's key, made before it is known whether there is one like it. */
@@ -46,21 +66,22 @@ struct met {
     uint32_t *recent; /* where one like it would be noted */
 };
 
-static bool meet(struct image_part *p, const uint8_t *wire, size_t len, struct met *met)
+/* Returns the length of the name, 0 when it is malformed. */
+static size_t meet(struct image_part *p, const uint8_t *wire, size_t len, struct met *met)
 {
     const struct image_builder *b = p->builder;
     struct name name;
     if (!name_read(&name, wire, len))
-        return false;
+        return 0;
     unsigned own = name.count >= b->origin_labels ? name.count - b->origin_labels : 0;
     size_t skip = name.label[own];
-    met->outside = !name_equal(wire + skip, len - skip, b->origin, b->origin_len);
+    met->outside = !name_equal(wire + skip, name.len - skip, b->origin, b->origin_len);
     met->words = key_write(&name, met->outside ? name.count : own, met->key);
     uint64_t hash = met->outside;
     for (unsigned i = 0; i < met->words; i++)
         hash = (hash ^ name_fold8(met->key[i])) * UINT64_C(0x9e3779b97f4a7c15);
     met->recent = &p->recent[hash >> 52];
-    return true;
+    return name.len;
 }
 
 static bool is_same(const struct draft_mention *m, const struct met *met)
@@ -89,7 +110,9 @@ static uint32_t add_mention(struct image_part *p, const struct met *met)
     return *met->recent = place;
 }
 
-uint32_t draft_mention(struct image_part *p, const uint8_t *wire, size_t len)
+/* Its place, or DRAFT_NONE when memory runs out. Names just met are found again, but not surely.
+ */
+static uint32_t mention(struct image_part *p, const uint8_t *wire, size_t len)
 {
     struct met met;
     if (!meet(p, wire, len, &met))
@@ -99,18 +122,16 @@ uint32_t draft_mention(struct image_part *p, const uint8_t *wire, size_t len)
     return add_mention(p, &met);
 }
 
-uint32_t draft_owner(struct image_part *p, const uint8_t *wire, size_t len)
+/* The mention of an owner that gets its next record: one whose run can be lengthened. */
+static uint32_t mention_owner(struct image_part *p, const struct met *met)
 {
-    struct met met;
-    if (!meet(p, wire, len, &met))
-        return DRAFT_NONE;
-    if (*met.recent) {
-        const struct draft_mention *m = draft_at(p, *met.recent);
+    if (*met->recent) {
+        const struct draft_mention *m = draft_at(p, *met->recent);
         bool grows = !m->count || m->first + m->count == p->record_count;
-        if (grows && is_same(m, &met))
-            return *met.recent;
+        if (grows && is_same(m, met))
+            return *met->recent;
     }
-    return add_mention(p, &met);
+    return add_mention(p, met);
 }
 
 struct image_part *image_builder_part(struct image_builder *b)
@@ -189,13 +210,13 @@ static bool is_last_owner(const struct image_part *p, const uint8_t *owner, size
 
 static int set_owner(struct image_part *p, const uint8_t *owner, size_t len)
 {
-    const struct image_builder *b = p->builder;
+    struct met met;
     p->last_owner = DRAFT_NONE;
-    if (name_length(owner, len) != len)
+    if (meet(p, owner, len, &met) != len)
         return fail(p, ERR_FORMAT, "malformed owner name");
-    if (!name_is_within(owner, len, b->origin, b->origin_len))
+    if (met.outside)
         return fail(p, ERR_MISSING, "the record is outside the zone");
-    p->last_owner = draft_owner(p, owner, len);
+    p->last_owner = mention_owner(p, &met);
     if (p->last_owner == DRAFT_NONE)
         return fail(p, ERR_MEMORY, "out of memory");
     memcpy(p->last_wire, owner, len);
@@ -213,7 +234,7 @@ static int encode(struct image_part *p, const struct type_info *type, const uint
         if (!n)
             return fail(p, ERR_FORMAT, "%s record: malformed data", type->name);
         if (*step == 'n' || *step == 'N') {
-            uint32_t place = draft_mention(p, rdata, n);
+            uint32_t place = mention(p, rdata, n);
             if (place == DRAFT_NONE)
                 return fail(p, ERR_MEMORY, "out of memory");
             memcpy(to, &place, 4);
@@ -246,7 +267,9 @@ static bool count_record(struct image_part *p)
 {
     struct draft_mention *m = draft_at(p, p->last_owner);
     if (m->count && m->first + m->count != p->record_count) {
-        p->last_owner = draft_owner(p, p->last_wire, p->last_len);
+        struct met met;
+        meet(p, p->last_wire, p->last_len, &met);
+        p->last_owner = mention_owner(p, &met);
         if (p->last_owner == DRAFT_NONE)
             return false;
         m = draft_at(p, p->last_owner);

@@ -326,7 +326,7 @@ static int fill(struct image_builder *b, uint8_t *base, const struct image_heade
     struct fill f = {.b = b,
                      .h = h,
                      .base = base,
-                     .hashes = malloc(b->name_count * sizeof *f.hashes),
+                     .hashes = draft_alloc(b->name_count, sizeof *f.hashes),
                      .pieces = count_pieces(b)};
     if (!f.hashes)
         return ERR_MEMORY;

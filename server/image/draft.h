@@ -101,12 +101,9 @@ struct image_builder {
 
 /* Grows an array to hold `need` items; NULL when memory runs out (the old one stays). */
 void *draft_grow(void *items, size_t *cap, size_t need, size_t unit);
+/* An array of that size, not cleared; NULL when memory runs out. */
+void *draft_alloc(size_t count, size_t unit);
 
-/* Notes a name met in a part; its place, or DRAFT_NONE when memory runs out or it is malformed.
- * Names just met are found again, but not surely. */
-uint32_t draft_mention(struct image_part *part, const uint8_t *wire, size_t len);
-/* The same for an owner that gets its next record: one whose run can be lengthened. */
-uint32_t draft_owner(struct image_part *part, const uint8_t *wire, size_t len);
 static inline struct draft_mention *draft_at(const struct image_part *part, uint32_t place)
 {
     return (struct draft_mention *)(void *)(part->keys + place);

@@ -172,7 +172,7 @@ static int collect(struct ordering *o)
         }
         o->range[r].count = at - first;
     }
-    o->items = malloc((at + 1) * sizeof *o->items);
+    o->items = draft_alloc(at, sizeof *o->items);
     if (!o->items)
         return ERR_MEMORY;
     crew_run(o->b->threads, o->part_count, collect_part, o);
@@ -326,7 +326,7 @@ static void order_range(void *arg, unsigned number)
 {
     struct ordering *o = arg;
     struct range *r = &o->range[number];
-    r->spare = malloc((r->count + 1) * sizeof *r->spare);
+    r->spare = draft_alloc(r->count, sizeof *r->spare);
     r->failed = !r->spare;
     r->path.name[0] = APEX;
     if (number == 0) {
@@ -383,7 +383,7 @@ static int gather_names(struct ordering *o)
     count += o->range[0].name_count;
     if (count >= APEX)
         return ERR_LIMIT;
-    b->names = malloc(count * sizeof *b->names);
+    b->names = draft_alloc(count, sizeof *b->names);
     if (!b->names)
         return ERR_MEMORY;
     b->name_count = (uint32_t)count;
@@ -623,7 +623,7 @@ static int gather_records(struct ordering *o)
     }
     if (count >= DRAFT_NONE)
         return ERR_LIMIT;
-    b->records = malloc((count + 1) * sizeof *b->records);
+    b->records = draft_alloc(count, sizeof *b->records);
     if (!b->records)
         return ERR_MEMORY;
     crew_run(b->threads, o->range_count, order_records, o);

@@ -13,6 +13,7 @@
 #include "server/dns/wire.h"
 #include "server/image/image.h"
 #include "server/keeper/sources.h"
+#include "server/keeper/split.h"
 #include "server/keeper/zonetext.h"
 
 enum {
@@ -138,20 +139,70 @@ void compile_store(const struct compile_job *job, struct compile_result *result)
         result->in_memory = false;
 }
 
-static void read_zone(struct reading *r, const struct image_source *source)
+/* From the start to the end of the file. */
+static int read_whole(struct reading *r)
 {
     const struct config_zone *zone = r->job->zone;
     struct zonetext_sink sink = {take_record, take_problem, take_file, r, zone->file};
     struct zonetext_state state;
     struct text text;
-    take_file(r, zone->file, 1, NULL);
     zonetext_begin(&state, zone->wire, zone->wire_len);
     text_of_file(&text, r->fd, 0, INT64_MAX);
     int err = zonetext_read(&text, &r->st, &state, &sink);
     text_fini(&text);
-    if (r->failed)
-        err = ERR_MEMORY;
-    image_builder_set_files(r->builder, r->files.data, r->files.len);
+    return r->failed ? ERR_MEMORY : err;
+}
+
+unsigned compile_threads(uint64_t bytes)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t worth = bytes / SPLIT_LEAST;
+    return cpus < 1 || worth < 1 ? 1 : worth < (uint64_t)cpus ? (unsigned)worth : (unsigned)cpus;
+}
+
+/* In parts, when it is large. ERR_LIMIT: not that way. */
+static int read_split(struct reading *r)
+{
+    const struct compile_job *job = r->job;
+    struct split_job split = {.fd = r->fd,
+                              .size = r->st.st_size,
+                              .origin = job->zone->wire,
+                              .origin_len = job->zone->wire_len,
+                              .threads = compile_threads((uint64_t)r->st.st_size),
+                              .builder = r->builder,
+                              .progress = job->progress,
+                              .ctx = job->ctx};
+    struct split_result result;
+    if (split.threads < 2)
+        return ERR_LIMIT;
+    int err = split_read(&split, &result);
+    r->records = result.records;
+    r->has_soa = result.has_soa;
+    return err;
+}
+
+static int read_records(struct reading *r)
+{
+    const struct config_zone *zone = r->job->zone;
+    take_file(r, zone->file, 1, NULL);
+    int err = read_split(r);
+    if (err != ERR_LIMIT)
+        return err;
+    image_builder_free(r->builder);
+    r->builder = image_builder_new(zone->wire, zone->wire_len);
+    r->records = 0;
+    r->has_soa = false;
+    return r->builder ? read_whole(r) : ERR_MEMORY;
+}
+
+static void read_zone(struct reading *r, const struct image_source *source)
+{
+    const struct config_zone *zone = r->job->zone;
+    int err = read_records(r);
+    if (!err) {
+        image_builder_set_files(r->builder, r->files.data, r->files.len);
+        image_builder_set_threads(r->builder, compile_threads((uint64_t)r->st.st_size));
+    }
     if (err == ERR_MEMORY) {
         fail(r->result, err, EVENT_MEMORY_OUT, zone->file, err_text(err));
     } else if (err == ERR_SYSTEM) {

@@ -34,6 +34,8 @@ struct compile_job {
 
 void compile_zone(const struct compile_job *job, struct compile_result *result);
 void compile_fini(struct compile_result *result);
+/* How many threads a zone of so many bytes, as text or on the wire, is worth. */
+unsigned compile_threads(uint64_t bytes);
 /* Finishes a builder that has all its records into an image in memory; `where` goes before each
  * finding, or the line of `places` (NULL: none) it names. Used for files and transfers. */
 void compile_finish(const struct compile_job *job, struct image_builder *builder,

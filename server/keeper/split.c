@@ -1,0 +1,223 @@
+#include "server/keeper/split.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "backend/base/err.h"
+#include "server/dns/wire.h"
+#include "server/image/crew.h"
+
+enum { BLOCK = 1 << 18, PROGRESS_RECORDS = 4096, DIRECTIVES = 1000 };
+
+struct part {
+    const struct split_job *job;
+    struct image_part *image;
+    int64_t from, to;
+    uint32_t lines; /* before it */
+    struct zonetext_state begin, end;
+    uint64_t records;
+    bool has_soa, gave_up;
+    int status;
+};
+
+struct split {
+    const struct split_job *job;
+    struct part part[SPLIT_MOST];
+    unsigned count;
+};
+
+static int take_record(void *ctx, const struct zonetext_record *record, const char **reason)
+{
+    struct part *p = ctx;
+    p->has_soa |= record->type == TYPE_SOA;
+    image_part_set_place(p->image, p->lines + record->line);
+    int err = image_part_add(p->image, record->owner, record->owner_len, record->type, record->ttl,
+                             record->rdata, record->rdata_len);
+    if (err)
+        *reason = image_part_reason(p->image);
+    if (++p->records % PROGRESS_RECORDS == 0 && p->from == 0 && p->job->progress)
+        p->job->progress(p->job->ctx, (unsigned)(record->at * 900 / p->to));
+    return err;
+}
+
+static void take_problem(void *ctx, unsigned line, unsigned column, const char *reason)
+{
+    struct part *p = ctx;
+    (void)line, (void)column, (void)reason;
+    p->gave_up = true;
+}
+
+/* On a copy of its own, so that the threads do not share a line of the cache. */
+static void read_part(void *arg, unsigned number)
+{
+    struct split *s = arg;
+    struct part p = s->part[number];
+    const struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = &p};
+    struct text text;
+    text_of_file(&text, s->job->fd, p.from, p.to);
+    p.end = p.begin;
+    p.status = zonetext_read(&text, NULL, &p.end, &sink);
+    text_fini(&text);
+    s->part[number] = p;
+}
+
+/* ---- where to cut, and what holds there */
+
+/* The start of a line at or behind `at` that begins a record with an owner; -1: none in a block. */
+static int64_t find_cut(const struct split_job *job, int64_t at)
+{
+    char block[4096];
+    ssize_t n = pread(job->fd, block, sizeof block, at);
+    const char *line = n > 0 ? memchr(block, '\n', (size_t)n) : NULL;
+    while (line && ++line < block + n) {
+        if (!strchr(" \t\r\n;()\"$", *line) && *line)
+            return at + (line - block);
+        line = memchr(line, '\n', (size_t)(block + n - line));
+    }
+    return -1;
+}
+
+static bool cut(struct split *s)
+{
+    const struct split_job *job = s->job;
+    int64_t wanted = job->size / (job->least ? job->least : SPLIT_LEAST);
+    if (wanted > job->threads)
+        wanted = job->threads;
+    if (wanted > SPLIT_MOST)
+        wanted = SPLIT_MOST;
+    s->part[0] = (struct part){.job = job};
+    s->count = 1;
+    for (int64_t i = 1; i < wanted; i++) {
+        int64_t at = find_cut(job, job->size * i / wanted);
+        if (at < 0)
+            return false;
+        s->part[s->count - 1].to = at;
+        s->part[s->count++] = (struct part){.job = job, .from = at};
+    }
+    s->part[s->count - 1].to = job->size;
+    return s->count > 1;
+}
+
+static uint32_t count_lines(const char *at, size_t len)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), low = ones * 0x7f;
+    uint32_t count = 0;
+    for (; len >= 8; at += 8, len -= 8) {
+        uint64_t x;
+        memcpy(&x, at, 8);
+        x ^= ones * '\n';
+        count += (uint32_t)__builtin_popcountll(~(((x & low) + low) | x | low));
+    }
+    for (; len; len--)
+        count += *at++ == '\n';
+    return count;
+}
+
+/* Lets a directive change the state. */
+static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
+{
+    char block[1024];
+    ssize_t n = pread(s->job->fd, block, sizeof block, at);
+    const char *end = n > 0 ? memchr(block, '\n', (size_t)n) : NULL;
+    size_t len = end                                  ? (size_t)(end - block) + 1
+                 : n > 0 && n < (ssize_t)sizeof block ? (size_t)n
+                                                      : 0;
+    bool known = len > 7 && (!strncasecmp(block, "$TTL", 4) || !strncasecmp(block, "$ORIGIN", 7));
+    struct part none = {.job = s->job};
+    const struct zonetext_sink sink = {.problem = take_problem, .ctx = &none};
+    struct text text;
+    text_of_memory(&text, block, len);
+    return known && zonetext_read(&text, NULL, state, &sink) == ERR_OK;
+}
+
+struct survey {
+    struct zonetext_state state;
+    uint32_t lines;
+    unsigned next, directives;
+    char before; /* the byte before the block */
+};
+
+/* One block: the lines of each part and the directives before it. */
+static bool survey_block(struct split *s, struct survey *v, const char *block, size_t len,
+                         int64_t at)
+{
+    const char *end = block + len;
+    for (const char *p = block; (p = memchr(p, '$', (size_t)(end - p))); p++) {
+        char before = p > block ? p[-1] : v->before;
+        if (before != '\n')
+            continue;
+        if (++v->directives > DIRECTIVES || !obey(s, &v->state, at + (p - block)))
+            return false;
+    }
+    v->lines += count_lines(block, len);
+    v->before = end[-1];
+    return true;
+}
+
+/* Reads the file once, up to each cut in turn. */
+static bool survey(struct split *s)
+{
+    struct survey v = {.before = '\n'};
+    char *block = malloc(BLOCK);
+    int64_t at = 0;
+    zonetext_begin(&v.state, s->job->origin, s->job->origin_len);
+    bool good = block != NULL;
+    for (unsigned i = 0; good && i < s->count; i++) {
+        s->part[i].begin = v.state;
+        s->part[i].lines = v.lines;
+        while (good && at < s->part[i].to) {
+            int64_t left = s->part[i].to - at;
+            ssize_t n = pread(s->job->fd, block, left < BLOCK ? (size_t)left : BLOCK, at);
+            good = n > 0 && survey_block(s, &v, block, (size_t)n, at);
+            at += n;
+        }
+    }
+    free(block);
+    return good;
+}
+
+static bool same_state(const struct zonetext_state *a, const struct zonetext_state *b)
+{
+    return a->origin_len == b->origin_len && !memcmp(a->origin, b->origin, a->origin_len) &&
+           a->has_default == b->has_default &&
+           (!a->has_default || a->default_ttl == b->default_ttl);
+}
+
+static int judge(const struct split *s, struct split_result *result)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        const struct part *p = &s->part[i];
+        if (p->status == ERR_MEMORY)
+            return ERR_MEMORY;
+        if (p->status || p->gave_up ||
+            (i + 1 < s->count && !same_state(&p->end, &s->part[i + 1].begin)))
+            return ERR_LIMIT;
+        result->records += p->records;
+        result->has_soa |= p->has_soa;
+    }
+    return ERR_OK;
+}
+
+int split_read(const struct split_job *job, struct split_result *result)
+{
+    *result = (struct split_result){0};
+    struct split *s = calloc(1, sizeof *s);
+    int err = s ? ERR_OK : ERR_MEMORY;
+    if (s) {
+        s->job = job;
+        err = cut(s) && survey(s) ? ERR_OK : ERR_LIMIT;
+    }
+    for (unsigned i = 0; !err && i < s->count; i++) {
+        s->part[i].image = image_builder_part(job->builder);
+        if (!s->part[i].image)
+            err = ERR_MEMORY;
+    }
+    if (!err) {
+        crew_run(job->threads, s->count, read_part, s);
+        err = judge(s, result);
+    }
+    free(s);
+    return err;
+}
