@@ -1,8 +1,11 @@
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
+#include "server/image/crew.h"
 #include "server/image/draft.h"
 
 enum {
@@ -183,36 +186,58 @@ static void check_name(struct draft_findings *f, uint32_t id)
     check_ttls(f, id, n);
 }
 
-/* Which names exist: owners and everything between them and the apex. */
-static void mark_existing(struct image_builder *b)
+/* ---- in pieces, by several threads */
+
+enum { PIECE_LEAST = 8192, PIECES_A_THREAD = 4, PIECES_MAX = CREW_MAX * PIECES_A_THREAD };
+
+struct checking {
+    struct image_builder *b;
+    struct draft_lint lint;
+    unsigned pieces;
+    struct piece {
+        struct draft_findings findings;
+        struct draft_lint lint;
+        struct buf out;
+    } piece[PIECES_MAX];
+};
+
+static uint32_t piece_begin(const struct checking *c, unsigned piece)
 {
-    for (uint32_t id = 0; id < b->name_count; id++) {
-        if (!b->names[id].count || draft_is_hash_owner(b, &b->names[id]))
-            continue;
-        for (uint32_t up = id; !(b->names[up].flags & NODE_EXISTS); up = b->names[up].parent) {
-            b->names[up].flags |= NODE_EXISTS;
-            if (up == b->apex)
-                break;
-        }
-    }
-    b->names[b->apex].flags |= NODE_EXISTS | NODE_APEX;
+    return (uint32_t)((uint64_t)c->b->name_count * piece / c->pieces);
 }
 
-static void mark_kinds(struct image_builder *b)
+/* What can be seen of a name by itself. */
+static void mark_piece(void *arg, unsigned piece)
 {
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        uint32_t id = i, count;
-        struct draft_name *n = &b->names[id];
-        if (id && n->len == 1 && *n->label == '*' && n->flags & NODE_EXISTS)
-            b->names[n->parent].flags |= NODE_WILDCARD;
-        if (id != b->apex && find_record(b, n, TYPE_NS, &count))
+    struct checking *c = arg;
+    struct image_builder *b = c->b;
+    uint32_t count;
+    for (uint32_t i = piece_begin(c, piece); i < piece_begin(c, piece + 1); i++) {
+        struct draft_name *n = &b->names[i];
+        if (n->count && !draft_is_hash_owner(b, n))
+            n->flags |= NODE_EXISTS;
+        if (n->count && i != b->apex && find_record(b, n, TYPE_NS, &count))
             n->flags |= NODE_CUT;
-        if (find_record(b, n, TYPE_DNAME, &count))
+        if (n->count && find_record(b, n, TYPE_DNAME, &count))
             n->flags |= NODE_DNAME;
     }
 }
 
-/* Parents come first in the order, so each name looks at its parent only. */
+/* Owners exist, and everything between them and the apex. Children come behind their parents. */
+static void mark_existing(struct image_builder *b)
+{
+    for (uint32_t i = b->name_count - 1; i > b->apex; i--) {
+        const struct draft_name *n = &b->names[i];
+        if (!(n->flags & NODE_EXISTS))
+            continue;
+        b->names[n->parent].flags |= NODE_EXISTS;
+        if (n->len == 1 && *n->label == '*')
+            b->names[n->parent].flags |= NODE_WILDCARD;
+    }
+    b->names[b->apex].flags |= NODE_EXISTS | NODE_APEX;
+}
+
+/* Parents come first, so each name looks at its parent only. */
 static void mark_above(struct image_builder *b)
 {
     for (uint32_t i = 0; i < b->name_count; i++) {
@@ -228,19 +253,75 @@ static void mark_above(struct image_builder *b)
     }
 }
 
+static void check_piece(void *arg, unsigned number)
+{
+    struct checking *c = arg;
+    struct piece *p = &c->piece[number];
+    struct draft_findings f = {.b = c->b, .out = &p->out};
+    for (uint32_t i = piece_begin(c, number); i < piece_begin(c, number + 1); i++) {
+        if (c->b->names[i].count)
+            check_name(&f, i);
+    }
+    p->findings = f;
+}
+
+static void lint_piece(void *arg, unsigned number)
+{
+    struct checking *c = arg;
+    struct piece *p = &c->piece[number];
+    struct draft_findings f = {.b = c->b, .out = &p->out};
+    struct draft_lint lint = c->lint;
+    lint.f = &f;
+    for (uint32_t i = piece_begin(c, number); i < piece_begin(c, number + 1); i++) {
+        if (c->b->names[i].count)
+            draft_lint_name(&lint, i);
+    }
+    p->findings = f;
+    p->lint = lint;
+}
+
+/* Takes the findings of the pieces, in order, as far as there is room. */
+static void join(struct checking *c, struct draft_findings *f)
+{
+    for (unsigned i = 0; i < c->pieces; i++) {
+        struct piece *p = &c->piece[i];
+        const char *line = p->out.data;
+        for (unsigned k = f->count; line && *line && k < FINDINGS_MAX; k++) {
+            size_t len = strcspn(line, "\n") + 1;
+            buf_add(f->out, line, len);
+            line += len;
+        }
+        f->count += p->findings.count;
+        f->error |= p->findings.error;
+        buf_fini(&p->out);
+        p->findings = (struct draft_findings){0};
+    }
+}
+
 int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings)
 {
     struct draft_findings f = {b, findings, 0, false};
+    struct checking *c = calloc(1, sizeof *c);
+    if (!c)
+        return ERR_MEMORY;
+    unsigned most = b->threads * PIECES_A_THREAD, pieces = b->name_count / PIECE_LEAST + 1;
+    c->b = b;
+    c->pieces = pieces < most ? pieces : most < PIECES_MAX ? most : PIECES_MAX;
+    crew_run(b->threads, c->pieces, mark_piece, c);
     mark_existing(b);
-    mark_kinds(b);
     mark_above(b);
     check_apex(&f, summary);
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        if (b->names[i].count)
-            check_name(&f, i);
-    }
-    if (draft_lint(b, &f))
-        return ERR_MEMORY;
+    crew_run(b->threads, c->pieces, check_piece, c);
+    join(c, &f);
+    draft_lint_begin(&c->lint, b, &f);
+    crew_run(b->threads, c->pieces, lint_piece, c);
+    join(c, &f);
+    for (unsigned i = 0; i < c->pieces; i++)
+        draft_lint_join(&c->lint, &c->piece[i].lint);
+    int err = draft_lint_end(&c->lint);
+    free(c);
+    if (err)
+        return err;
     if (f.count > FINDINGS_MAX)
         buf_printf(findings, "%s: %u more findings\n", f.error ? "error" : "warning",
                    f.count - FINDINGS_MAX);

@@ -161,14 +161,16 @@ static void put_node(const struct image_builder *b, uint8_t *base, const struct 
 
 /* ---- in pieces, by several threads */
 
-enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, AHEAD = 16 };
+enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, LATE_MAX = 1024 };
 
 struct fill {
     struct image_builder *b;
     const struct image_header *h;
     uint8_t *base;
     uint64_t *hashes; /* of each name */
-    unsigned pieces;
+    unsigned pieces, slices;
+    _Atomic uint32_t late_count;
+    uint32_t late[LATE_MAX];    /* names that found no slot in their slice */
     _Atomic uint32_t too_large; /* a name with an RRset that is; DRAFT_NONE none */
 };
 
@@ -248,20 +250,52 @@ static void fill_piece(void *arg, unsigned piece)
     }
 }
 
-static void put_hash(const struct fill *f)
+/* The slots are cut into as many pieces as the names; each piece takes the names whose search
+ * begins in it. Those that would go on into the next one are left for later. */
+static void hash_piece(void *arg, unsigned piece)
 {
+    struct fill *f = arg;
     const struct image_builder *b = f->b;
     struct image_slot *slots = (void *)(f->base + f->h->hash);
     uint32_t count = f->h->slots;
+    uint32_t from = (uint32_t)((uint64_t)count * piece / f->slices);
+    uint32_t to = (uint32_t)((uint64_t)count * (piece + 1) / f->slices);
     for (uint32_t i = 0; i < b->name_count; i++) {
-        if (i + AHEAD < b->name_count)
-            __builtin_prefetch(&slots[image_first_slot(f->hashes[i + AHEAD], count)], 1);
-        if (!(b->names[i].flags & NODE_EXISTS))
-            continue;
         uint32_t s = image_first_slot(f->hashes[i], count);
-        while (slots[s].node)
-            s = s + 1 < count ? s + 1 : 0;
-        slots[s] = (struct image_slot){(uint32_t)f->hashes[i], b->names[i].ref};
+        if (s < from || s >= to || !(b->names[i].flags & NODE_EXISTS))
+            continue;
+        while (s < to && slots[s].node)
+            s++;
+        if (s < to)
+            slots[s] = (struct image_slot){(uint32_t)f->hashes[i], b->names[i].ref};
+        else
+            f->late[atomic_fetch_add(&f->late_count, 1) % LATE_MAX] = i;
+    }
+}
+
+static void put_late(struct fill *f, uint32_t i)
+{
+    struct image_slot *slots = (void *)(f->base + f->h->hash);
+    uint32_t s = image_first_slot(f->hashes[i], f->h->slots);
+    while (slots[s].node)
+        s = s + 1 < f->h->slots ? s + 1 : 0;
+    slots[s] = (struct image_slot){(uint32_t)f->hashes[i], f->b->names[i].ref};
+}
+
+static void put_hash(struct fill *f)
+{
+    f->slices = f->b->name_count < PIECE_LEAST ? 1 : f->b->threads;
+    crew_run(f->b->threads, f->slices, hash_piece, f);
+    if (atomic_load(&f->late_count) <= LATE_MAX) {
+        for (uint32_t i = 0; i < atomic_load(&f->late_count); i++)
+            put_late(f, f->late[i]);
+        return;
+    }
+    /* Too many to remember, which chance does not bring: all anew, one after another. */
+    memset(f->base + f->h->hash, 0, f->h->slots * sizeof(struct image_slot));
+    for (uint32_t i = 0; i < f->b->name_count; i++) {
+        if (f->b->names[i].flags & NODE_EXISTS)
+            put_late(f, i);
     }
 }
 

@@ -121,8 +121,22 @@ struct draft_findings {
 /* Adds a finding about a name, at the place of a record (NULL: none). */
 void draft_find(struct draft_findings *f, bool error, const struct draft_record *at, uint32_t name,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* Looks for what works, but not as meant; ERR_MEMORY. */
-int draft_lint(struct image_builder *b, struct draft_findings *f);
+/* What lint.c remembers from one name to the next; of a piece of the zone, or of all. */
+struct draft_lint {
+    struct draft_findings *f;
+    struct image_builder *b;
+    int64_t now;
+    bool has_keys;
+    uint32_t expired, soon;
+    const struct draft_record *first_expired, *first_soon, *first_unsigned;
+};
+
+/* Looks for what works, but not as meant: begin, each name (in pieces, each with a copy of what
+ * begin made), what the pieces found, end; ERR_MEMORY. */
+void draft_lint_begin(struct draft_lint *l, struct image_builder *b, struct draft_findings *f);
+void draft_lint_name(struct draft_lint *l, uint32_t id);
+void draft_lint_join(struct draft_lint *l, const struct draft_lint *piece);
+int draft_lint_end(struct draft_lint *l);
 /* Sets flags and above; adds findings; returns ERR_ZONE when one is an error. Also fills the SOA's
  * part of the summary. */
 int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings);

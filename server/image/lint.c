@@ -13,15 +13,6 @@ enum {
     CYCLE_PASSES = 64         /* longer chains of delegations without an address are not followed */
 };
 
-struct lint {
-    struct draft_findings *f;
-    struct image_builder *b;
-    int64_t now;
-    bool has_nsec, has_keys;
-    uint32_t expired, soon, unsigned_sets;
-    const struct draft_record *first_expired, *first_soon;
-};
-
 /* The first record of a type but RRSIG. Names may have very many records, and many may ask. */
 static const struct draft_record *record_of(const struct image_builder *b, uint32_t id,
                                             uint16_t type)
@@ -94,7 +85,7 @@ static uint32_t target_of(const struct draft_record *r)
 }
 
 /* RFC 2181 section 10.3, RFC 1034 section 4.2.1. */
-static void lint_target(struct lint *l, uint32_t owner, const struct draft_record *r)
+static void lint_target(struct draft_lint *l, uint32_t owner, const struct draft_record *r)
 {
     struct image_builder *b = l->b;
     uint32_t id = target_of(r), cut;
@@ -128,7 +119,7 @@ static bool may_join_cut(uint16_t type)
 
 /* Records that no answer will ever hold. Below a DNAME they may not stand (RFC 6672 section 2.4);
  * what a primary transferred has to be served as it is. */
-static void lint_occluded(struct lint *l, uint32_t id)
+static void lint_occluded(struct draft_lint *l, uint32_t id)
 {
     struct image_builder *b = l->b;
     const struct draft_name *n = &b->names[id];
@@ -149,7 +140,7 @@ static void lint_occluded(struct lint *l, uint32_t id)
     }
 }
 
-static void lint_name_servers(struct lint *l, uint32_t id)
+static void lint_name_servers(struct draft_lint *l, uint32_t id)
 {
     const struct draft_name *n = &l->b->names[id];
     uint32_t count = 0;
@@ -177,7 +168,7 @@ static uint32_t sig_time(const struct draft_record *r, unsigned at)
     return r->len >= 18 ? wire_get32(r->data + at) : 0;
 }
 
-static void lint_signature(struct lint *l, uint32_t id, const struct draft_record *r)
+static void lint_signature(struct draft_lint *l, uint32_t id, const struct draft_record *r)
 {
     uint32_t ends = sig_time(r, 8), now = (uint32_t)l->now;
     if (is_before(ends, now)) {
@@ -194,7 +185,7 @@ static void lint_signature(struct lint *l, uint32_t id, const struct draft_recor
 }
 
 /* Each type of a name that is the zone's own is signed, or none. */
-static void lint_unsigned(struct lint *l, uint32_t id)
+static void lint_unsigned(struct draft_lint *l, uint32_t id)
 {
     const struct image_builder *b = l->b;
     const struct draft_name *n = &b->names[id];
@@ -206,8 +197,8 @@ static void lint_unsigned(struct lint *l, uint32_t id)
         bool parent_side = n->flags & NODE_CUT && r->type != TYPE_DS && r->type != TYPE_NSEC;
         if (r->type != TYPE_RRSIG && !parent_side &&
             (next == n->first + n->count || b->records[next].type != TYPE_RRSIG) &&
-            !l->unsigned_sets++)
-            draft_find(l->f, false, r, id, "has records without a signature in a signed zone");
+            !l->first_unsigned)
+            l->first_unsigned = r;
         i = next;
     }
 }
@@ -221,7 +212,7 @@ static bool points_at(const struct image_builder *b, const struct draft_record *
 
 /* RFC 4034 section 4: the NSEC records form a ring in canonical order, which the names are in; each
  * name the zone answers for is in it. Only the first break is told. */
-static void lint_nsec(struct lint *l)
+static void lint_nsec(struct draft_lint *l)
 {
     const struct image_builder *b = l->b;
     const struct draft_record *last = NULL;
@@ -268,7 +259,7 @@ static bool is_reachable(const struct image_builder *b, const uint8_t *known, ui
 
 /* Delegations whose name servers all lie in each other (TsuNAME): no resolver ever gets there, and
  * some try for ever. */
-static int lint_cycles(struct lint *l)
+static int lint_cycles(struct draft_lint *l)
 {
     const struct image_builder *b = l->b;
     uint8_t *known = calloc(b->name_count / 8 + 1, 1);
@@ -297,7 +288,7 @@ static int lint_cycles(struct lint *l)
     return ERR_OK;
 }
 
-static void lint_name(struct lint *l, uint32_t id)
+void draft_lint_name(struct draft_lint *l, uint32_t id)
 {
     const struct draft_name *n = &l->b->names[id];
     bool ours = n->above == DRAFT_NONE;
@@ -315,7 +306,7 @@ static void lint_name(struct lint *l, uint32_t id)
         lint_unsigned(l, id);
 }
 
-static void tell_time(struct lint *l, const struct draft_record *r, uint32_t count,
+static void tell_time(struct draft_lint *l, const struct draft_record *r, uint32_t count,
                       const char *what)
 {
     char date[32];
@@ -327,25 +318,45 @@ static void tell_time(struct lint *l, const struct draft_record *r, uint32_t cou
     draft_find(l->f, false, r, r->name, "%s at %s; %u signatures in all", what, date, count);
 }
 
-int draft_lint(struct image_builder *b, struct draft_findings *f)
+void draft_lint_begin(struct draft_lint *l, struct image_builder *b, struct draft_findings *f)
 {
-    struct lint l = {.f = f, .b = b, .now = clk_wall()};
-    l.has_keys = record_of(b, b->apex, TYPE_DNSKEY) && signature_of(b, b->apex);
+    *l = (struct draft_lint){.f = f, .b = b, .now = clk_wall()};
+    l->has_keys = record_of(b, b->apex, TYPE_DNSKEY) && signature_of(b, b->apex);
     for (size_t i = 0; i < b->repeat_count && i < DRAFT_REPEATS; i++)
         draft_find(f, false, &b->repeats[i], b->repeats[i].name,
                    "has a record twice; it is counted once");
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        if (b->names[i].count)
-            lint_name(&l, i);
-    }
-    if (l.expired)
-        tell_time(&l, l.first_expired, l.expired, "has a signature that ended");
-    if (l.soon)
-        tell_time(&l, l.first_soon, l.soon, "has a signature that ends soon,");
-    if (!l.has_keys && signature_of(b, b->apex))
-        draft_find(f, false, signature_of(b, b->apex), b->apex,
+}
+
+static void join_times(uint32_t *count, const struct draft_record **first, uint32_t more,
+                       const struct draft_record *other)
+{
+    if (more && (!*count || is_before(sig_time(other, 8), sig_time(*first, 8))))
+        *first = other;
+    *count += more;
+}
+
+void draft_lint_join(struct draft_lint *l, const struct draft_lint *piece)
+{
+    join_times(&l->expired, &l->first_expired, piece->expired, piece->first_expired);
+    join_times(&l->soon, &l->first_soon, piece->soon, piece->first_soon);
+    if (!l->first_unsigned)
+        l->first_unsigned = piece->first_unsigned;
+}
+
+int draft_lint_end(struct draft_lint *l)
+{
+    const struct image_builder *b = l->b;
+    if (l->first_unsigned)
+        draft_find(l->f, false, l->first_unsigned, l->first_unsigned->name,
+                   "has records without a signature in a signed zone");
+    if (l->expired)
+        tell_time(l, l->first_expired, l->expired, "has a signature that ended");
+    if (l->soon)
+        tell_time(l, l->first_soon, l->soon, "has a signature that ends soon,");
+    if (!l->has_keys && signature_of(b, b->apex))
+        draft_find(l->f, false, signature_of(b, b->apex), b->apex,
                    "has signatures and no key (DNSKEY)");
     if (record_of(b, b->apex, TYPE_NSEC))
-        lint_nsec(&l);
-    return lint_cycles(&l);
+        lint_nsec(l);
+    return lint_cycles(l);
 }

@@ -108,7 +108,7 @@ static uint32_t count_lines(const char *at, size_t len)
         uint64_t x;
         memcpy(&x, at, 8);
         x ^= ones * '\n';
-        count += (uint32_t)__builtin_popcountll(~(((x & low) + low) | x | low));
+        count += (uint32_t)((~(((x & low) + low) | x | low) >> 7) * ones >> 56);
     }
     for (; len; len--)
         count += *at++ == '\n';
