@@ -147,6 +147,18 @@ struct image_part *image_builder_part(struct image_builder *b)
     return p;
 }
 
+void image_part_expect(struct image_part *p, uint64_t bytes)
+{
+    if (p->key_cap || bytes < LARGE || bytes > PART_MOST)
+        return;
+    p->keys = draft_alloc(bytes / 8, sizeof *p->keys);
+    p->records = draft_alloc(bytes / sizeof *p->records, sizeof *p->records);
+    p->data = draft_alloc(bytes / 2, 1);
+    p->key_cap = p->keys ? bytes / 8 : 0;
+    p->record_cap = p->records ? bytes / sizeof *p->records : 0;
+    p->data_cap = p->data ? bytes / 2 : 0;
+}
+
 struct image_builder *image_builder_new(const uint8_t *origin, size_t origin_len)
 {
     struct image_builder *b = calloc(1, sizeof *b);

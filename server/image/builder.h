@@ -45,6 +45,9 @@ int image_builder_add(struct image_builder *b, const uint8_t *owner, size_t owne
                       uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t rdata_len);
 /* A further part, behind those there are; NULL when memory runs out. It goes with the builder. */
 struct image_part *image_builder_part(struct image_builder *b);
+/* Says that the part's records are about so many bytes of text, before the first one. What is
+ * reserved and not used costs nothing. */
+void image_part_expect(struct image_part *p, uint64_t bytes);
 /* As image_builder_add, into one part; parts are filled by a thread each. */
 int image_part_add(struct image_part *p, const uint8_t *owner, size_t owner_len, uint16_t type,
                    uint32_t ttl, const uint8_t *rdata, size_t rdata_len);

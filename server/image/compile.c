@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "backend/base/clk.h"
@@ -392,27 +393,42 @@ static int write_all(int fd, const uint8_t *from, uint64_t len)
     return ERR_OK;
 }
 
+/* Empty memory for an image, in large pages when there are such. */
+static uint8_t *map_image(uint64_t size)
+{
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    madvise(base, size, MADV_HUGEPAGE);
+    return base;
+}
+
+static int write_image(struct image_builder *b, uint8_t *base, struct image_header *h, int fd)
+{
+    int err = fill(b, base, h);
+    if (err)
+        return err;
+    h->summary.bytes = h->size;
+    memcpy(base, h, sizeof *h);
+    h->checksum = image_checksum(base, h->size);
+    memcpy(base, h, sizeof *h);
+    err = write_all(fd, base, h->size);
+    if (err)
+        snprintf(b->reason, sizeof b->reason, "cannot write the image: %s", strerror(errno));
+    return err;
+}
+
 static int compile(struct image_builder *b, struct image_header *h, int fd)
 {
     uint64_t end = place_nodes(b, sizeof *h);
     if (!end)
         return ERR_ZONE;
     plan(b, h, end);
-    uint8_t *base = calloc(1, h->size);
+    uint8_t *base = map_image(h->size);
     if (!base)
         return ERR_MEMORY;
-    if (fill(b, base, h)) {
-        free(base);
-        return ERR_MEMORY;
-    }
-    h->summary.bytes = h->size;
-    memcpy(base, h, sizeof *h);
-    h->checksum = image_checksum(base, h->size);
-    memcpy(base, h, sizeof *h);
-    int err = write_all(fd, base, h->size);
-    if (err)
-        snprintf(b->reason, sizeof b->reason, "cannot write the image: %s", strerror(errno));
-    free(base);
+    int err = write_image(b, base, h, fd);
+    munmap(base, h->size);
     return err;
 }
 

@@ -327,12 +327,12 @@ static void order_range(void *arg, unsigned number)
     struct ordering *o = arg;
     struct range *r = &o->range[number];
     r->spare = draft_alloc(r->count, sizeof *r->spare);
-    r->failed = !r->spare;
+    r->name_cap = r->count + r->count / 4 + 16; /* most names are met as such */
+    r->names = draft_alloc(r->name_cap, sizeof *r->names);
+    r->failed = !r->spare || !r->names;
     r->path.name[0] = APEX;
-    if (number == 0) {
-        uint32_t root = add_name(r, DRAFT_NONE, NULL, 0);
-        r->path.name[0] = root;
-    }
+    if (number == 0 && !r->failed)
+        r->path.name[0] = add_name(r, DRAFT_NONE, NULL, 0);
     if (!r->failed && r->count)
         sort_items(r, r->items, r->count, 0);
     free(r->spare);

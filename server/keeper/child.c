@@ -1,6 +1,7 @@
 #include "server/keeper/child.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,11 @@
 #include "backend/base/err.h"
 #include "backend/base/title.h"
 
-enum { NICE = 5 }; /* queries go before loads */
+enum {
+    NICE = 5, /* queries go before loads */
+    /* Large arrays grow by moving pages, not bytes; left to itself malloc gives that up. */
+    MMAP_THRESHOLD = 1 << 20
+};
 
 static void close_others(int a, int b)
 {
@@ -40,6 +45,7 @@ static void become_child(const char *title, int keep, int channel, pid_t parent)
         _exit(1);
     close_others(keep, channel);
     setpriority(PRIO_PROCESS, 0, NICE);
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
     title_set("%s", title);
 }
 

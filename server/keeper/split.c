@@ -211,7 +211,9 @@ int split_read(const struct split_job *job, struct split_result *result)
     }
     for (unsigned i = 0; !err && i < s->count; i++) {
         s->part[i].image = image_builder_part(job->builder);
-        if (!s->part[i].image)
+        if (s->part[i].image)
+            image_part_expect(s->part[i].image, (uint64_t)(s->part[i].to - s->part[i].from));
+        else
             err = ERR_MEMORY;
     }
     if (!err) {
