@@ -207,6 +207,8 @@ void image_builder_free(struct image_builder *b)
         free(b->odd_labels);
         b->odd_labels = next;
     }
+    if (b->image)
+        munmap(b->image, b->image_size);
     free(b->names);
     free(b->records);
     free(b->nsec3);

@@ -64,9 +64,11 @@ void image_builder_set_files(struct image_builder *b, const void *files, size_t 
  * `findings` ("error: …" or "warning: …"; "error 17: …" with the place of a record), and writes the
  * image into `fd` (a file or memfd, empty). `key` is the state directory's hash key
  * (server/dns/hash.h). Returns 0 and the summary, ERR_ZONE when a finding is an error, ERR_SYSTEM
- * when writing failed, ERR_MEMORY. */
+ * when writing failed (errno), ERR_MEMORY. */
 int image_builder_finish(struct image_builder *b, const uint8_t key[16],
                          const struct image_source *source, int fd, struct image_summary *summary,
                          struct buf *findings);
+/* Writes the image again, elsewhere, when writing was what failed. */
+int image_builder_write(struct image_builder *b, int fd);
 /* Why the last call failed, for a person; valid until the next call. */
 const char *image_builder_reason(const struct image_builder *b);

@@ -403,32 +403,28 @@ static uint8_t *map_image(uint64_t size)
     return base;
 }
 
-static int write_image(struct image_builder *b, uint8_t *base, struct image_header *h, int fd)
-{
-    int err = fill(b, base, h);
-    if (err)
-        return err;
-    h->summary.bytes = h->size;
-    memcpy(base, h, sizeof *h);
-    h->checksum = image_checksum(base, h->size);
-    memcpy(base, h, sizeof *h);
-    err = write_all(fd, base, h->size);
-    if (err)
-        snprintf(b->reason, sizeof b->reason, "cannot write the image: %s", strerror(errno));
-    return err;
-}
-
-static int compile(struct image_builder *b, struct image_header *h, int fd)
+static int compile(struct image_builder *b, struct image_header *h)
 {
     uint64_t end = place_nodes(b, sizeof *h);
     if (!end)
         return ERR_ZONE;
     plan(b, h, end);
-    uint8_t *base = map_image(h->size);
-    if (!base)
+    b->image_size = h->size;
+    b->image = map_image(h->size);
+    if (!b->image || fill(b, b->image, h))
         return ERR_MEMORY;
-    int err = write_image(b, base, h, fd);
-    munmap(base, h->size);
+    h->summary.bytes = h->size;
+    memcpy(b->image, h, sizeof *h);
+    h->checksum = image_checksum(b->image, h->size);
+    memcpy(b->image, h, sizeof *h);
+    return ERR_OK;
+}
+
+int image_builder_write(struct image_builder *b, int fd)
+{
+    int err = write_all(fd, b->image, b->image_size);
+    if (err)
+        snprintf(b->reason, sizeof b->reason, "cannot write the image: %s", strerror(errno));
     return err;
 }
 
@@ -457,8 +453,9 @@ int image_builder_finish(struct image_builder *b, const uint8_t key[16],
     if (err)
         return err;
     h.summary.records = b->record_count;
-    err = compile(b, &h, fd);
-    if (!err)
-        *summary = h.summary;
-    return err;
+    err = compile(b, &h);
+    if (err)
+        return err;
+    *summary = h.summary;
+    return image_builder_write(b, fd);
 }

@@ -96,6 +96,8 @@ struct image_builder {
     size_t repeat_count;                        /* all of them */
     const void *files;
     size_t files_len;
+    uint8_t *image; /* compile.c; NULL before it is there */
+    uint64_t image_size;
     char reason[160];
 };
 

@@ -102,20 +102,62 @@ static void tell_findings(struct compile_result *result, struct buf *findings, c
     }
 }
 
+static int memory_file(void)
+{
+    return memfd_create("zonedeck-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+/* Where the image goes: into the store, or into memory when there is none or it cannot be used. */
+static int open_target(const struct compile_job *job, struct compile_result *result)
+{
+    int fd = -1;
+    result->pending = job->store && store_begin(job->store, job->zone, &fd) == ERR_OK;
+    if (job->store && !result->pending)
+        result->store_errno = errno;
+    return result->pending ? fd : memory_file();
+}
+
+/* The store took only a part: the image goes into memory. */
+static int write_to_memory(const struct compile_job *job, struct image_builder *builder,
+                           struct compile_result *result, int *fd)
+{
+    result->store_errno = errno;
+    result->pending = false;
+    store_drop(job->store, job->zone);
+    close(*fd);
+    *fd = memory_file();
+    return *fd < 0 ? ERR_SYSTEM : image_builder_write(builder, *fd);
+}
+
+static int build(const struct compile_job *job, struct image_builder *builder,
+                 const struct image_source *source, struct compile_result *result,
+                 struct buf *findings, int *fd)
+{
+    *fd = open_target(job, result);
+    if (*fd < 0)
+        return ERR_SYSTEM;
+    int err = image_builder_finish(builder, job->key, source, *fd, &result->summary, findings);
+    if (result->pending && !err)
+        err = store_written(job->store, job->zone, fd);
+    if (result->pending && err == ERR_SYSTEM)
+        err = write_to_memory(job, builder, result, fd);
+    if (result->pending && err)
+        store_drop(job->store, job->zone);
+    return err;
+}
+
 void compile_finish(const struct compile_job *job, struct image_builder *builder,
                     const struct image_source *source, const char *where,
                     const struct places *places, struct compile_result *result)
 {
     struct buf findings = {0};
-    int fd = memfd_create("zonedeck-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int err =
-        fd < 0 ? ERR_SYSTEM
-               : image_builder_finish(builder, job->key, source, fd, &result->summary, &findings);
+    int fd, err = build(job, builder, source, result, &findings, &fd);
     if (findings.data)
         tell_findings(result, &findings, where, places);
     buf_fini(&findings);
     result->status = err;
     if (err) {
+        result->pending = false;
         result->event = err == ERR_ZONE ? EVENT_FILE_PARSE : EVENT_MEMORY_OUT;
         if (!*result->reason)
             compile_tell(result, "error", where,
@@ -125,18 +167,25 @@ void compile_finish(const struct compile_job *job, struct image_builder *builder
         return;
     }
     result->fd = fd;
-    result->in_memory = true;
+    result->in_memory = !result->pending;
+}
+
+void compile_keep(const struct compile_job *job, struct compile_result *result)
+{
+    bool durable = !job->zone->file || result->summary.bytes >= DURABLE_BYTES;
+    if (!result->pending)
+        return;
+    result->pending = false;
+    if (store_keep(job->store, job->zone, result->fd, durable)) {
+        result->store_errno = errno;
+        result->in_memory = true;
+    }
 }
 
 void compile_store(const struct compile_job *job, struct compile_result *result)
 {
-    bool durable = !job->zone->file || result->summary.bytes >= DURABLE_BYTES;
-    if (result->status || !job->store)
-        return;
-    if (store_put(job->store, job->zone, result->fd, durable))
-        result->store_errno = errno;
-    else
-        result->in_memory = false;
+    if (!job->keep_later || result->summary.bytes < DURABLE_BYTES)
+        compile_keep(job, result);
 }
 
 /* From the start to the end of the file. */
@@ -290,6 +339,8 @@ void compile_zone(const struct compile_job *job, struct compile_result *result)
             compile_store(job, result);
             return;
         }
+        if (result->pending)
+            store_drop(job->store, job->zone);
         compile_fini(result);
     }
     *result = (struct compile_result){.fd = -1};

@@ -15,8 +15,9 @@ struct compile_result {
     int status;       /* 0, ERR_MISSING, ERR_SYSTEM, ERR_FORMAT, ERR_ZONE, ERR_MEMORY */
     enum event event; /* what to tell of a failure; EVENT_COUNT none */
     int fd;           /* of the image; -1 none; the caller closes it */
-    bool in_memory;   /* the image could not be stored: `fd` is all there is */
-    int store_errno;  /* why not */
+    bool in_memory;   /* `fd` is all there is of it: it could not be stored */
+    bool pending;     /* it is in the store's file system, but not yet in its place */
+    int store_errno;  /* why it could not be stored */
     bool changed;     /* the records are not those of `served` */
     struct image_summary summary;
     struct buf text;  /* a line a finding: "FILE:LINE:COLUMN: severity: reason" */
@@ -26,6 +27,7 @@ struct compile_result {
 struct compile_job {
     const struct config_zone *zone;
     const struct store *store;  /* NULL: the image is for a look only, and stays in memory */
+    bool keep_later;            /* a large image may stay pending, so that it is served sooner */
     const struct image *served; /* the version of before, to compare with; NULL none */
     uint8_t key[16];
     void (*progress)(void *ctx, unsigned permille);
@@ -41,8 +43,11 @@ unsigned compile_threads(uint64_t bytes);
 void compile_finish(const struct compile_job *job, struct image_builder *builder,
                     const struct image_source *source, const char *where,
                     const struct places *places, struct compile_result *result);
-/* Writes the image into the store; when that fails it stays in memory and store_errno is set. */
+/* Puts a pending image in its place, on disk for good if that is worth it; when that fails it
+ * counts as in memory and store_errno is set. With keep_later a large one stays pending. */
 void compile_store(const struct compile_job *job, struct compile_result *result);
+/* The same for one that stayed pending. */
+void compile_keep(const struct compile_job *job, struct compile_result *result);
 /* Adds a finding: "WHERE: error: …", and keeps the first error as the reason. */
 void compile_tell(struct compile_result *result, const char *severity, const char *where,
                   const char *reason);

@@ -20,7 +20,8 @@ enum {
     BATCH_BYTES = 4 << 20, /* of zone text: what a child gets beside its first zone */
     KILLS_MAX = 2,         /* a zone whose child was killed from outside is tried once more */
     FRAME_PROGRESS = 1,
-    FRAME_LOADED
+    FRAME_LOADED,
+    FRAME_STORED /* struct stored_frame: behind FRAME_LOADED of a pending image */
 };
 
 struct load_job {
@@ -28,8 +29,9 @@ struct load_job {
     struct keeper *keeper;
     pid_t pid;
     struct loop_watch watch;
-    int64_t began;      /* of the zone that is being loaded */
-    size_t count, done; /* zones are reported in order */
+    int64_t began;        /* of the zone that is being loaded */
+    size_t count, done;   /* zones are reported in order */
+    struct zone *storing; /* loaded and served; its image is being put in its place */
     struct zone *zones[BATCH_ZONES];
 };
 
@@ -40,10 +42,14 @@ struct progress_frame {
 struct loaded_frame {
     uint32_t index;
     int32_t status, store_errno;
-    uint32_t event, in_memory, changed;
+    uint32_t event, has_fd, pending, changed;
     int64_t took_ns;
     char reason[512];
     char text[];
+};
+
+struct stored_frame {
+    int32_t store_errno;
 };
 
 struct child_ctx {
@@ -85,17 +91,29 @@ static void child_report(struct child_ctx *c, struct compile_result *r, int64_t 
                                 .status = r->status,
                                 .store_errno = r->store_errno,
                                 .event = r->event,
-                                .in_memory = r->fd >= 0 && r->in_memory,
+                                .has_fd = r->fd >= 0 && (r->in_memory || r->pending),
+                                .pending = r->pending,
                                 .changed = r->changed,
                                 .took_ns = took};
     memcpy(head.reason, r->reason, sizeof head.reason);
     buf_add(&out, &head, sizeof head);
     size_t room = CHANNEL_PAYLOAD - sizeof head - 1;
     buf_add(&out, r->text.data, r->text.len < room ? r->text.len : room);
-    if (out.failed || channel_send(c->channel, FRAME_LOADED, out.data, out.len, &r->fd,
-                                   head.in_memory ? 1 : 0, -1))
+    if (out.failed ||
+        channel_send(c->channel, FRAME_LOADED, out.data, out.len, &r->fd, head.has_fd ? 1 : 0, -1))
         child_exit(1);
     buf_fini(&out);
+}
+
+static void child_store(struct child_ctx *c, const struct compile_job *job,
+                        struct compile_result *r)
+{
+    if (!r->pending)
+        return;
+    compile_keep(job, r);
+    struct stored_frame f = {r->store_errno};
+    if (channel_send(c->channel, FRAME_STORED, &f, sizeof f, NULL, 0, -1))
+        child_exit(1);
 }
 
 /* What is served at the moment, NULL for nothing. */
@@ -116,6 +134,7 @@ static void child_main(struct load_job *job, int channel)
     for (size_t i = 0; i < job->count; i++) {
         struct compile_job compile = {.zone = job->zones[i]->config,
                                       .store = &k->store,
+                                      .keep_later = true,
                                       .progress = child_progress,
                                       .ctx = &ctx};
         struct compile_result result;
@@ -127,6 +146,7 @@ static void child_main(struct load_job *job, int channel)
         compile_zone(&compile, &result);
         image_close(served);
         child_report(&ctx, &result, clk_mono_ns() - began);
+        child_store(&ctx, &compile, &result);
         compile_fini(&result);
     }
     child_exit(0);
@@ -153,17 +173,49 @@ static const char *short_reason(const char *reason)
     return base;
 }
 
-static void ended(struct zone *z, int status, const char *text)
+/* The zone is free for its next load. */
+static void released(struct zone *z)
 {
     z->load.job = NULL;
-    z->load.done = z->load.started;
-    z->busy = false;
     if (z->load.again) {
         z->load.again = false;
         load_zone(z);
     }
     zone_show(z);
+}
+
+static void ended(struct zone *z, int status, const char *text)
+{
+    z->load.done = z->load.started;
+    z->busy = false;
+    if (z->load.job && z->load.job->storing == z)
+        zone_show(z);
+    else
+        released(z);
     request_done(z, REQUEST_LOAD, z->load.done, status, text);
+}
+
+static void tell_written(struct zone *z)
+{
+    struct keeper *k = z->keeper;
+    /* At a start with very many zones one event each would push all others out. */
+    if (k->settled)
+        stats_event(k->stats, k->slot, EVENT_ZONE_WRITTEN, 0, z->config->name,
+                    "serial %u, %llu records in %.2f s", z->summary.serial,
+                    (unsigned long long)z->summary.records, (double)z->load_ns / 1e9);
+}
+
+/* The image is in its place, or will never be. */
+static void stored(struct load_job *job, int store_errno)
+{
+    struct zone *z = job->storing;
+    job->storing = NULL;
+    zone_unwritten(z, store_errno);
+    if (!store_errno) {
+        zone_use_stored(z);
+        tell_written(z);
+    }
+    released(z);
 }
 
 static void failed(struct zone *z, int status, enum event event, const char *reason)
@@ -180,7 +232,6 @@ static void failed(struct zone *z, int status, enum event event, const char *rea
 
 static void loaded(struct zone *z, int memory, const struct loaded_frame *f)
 {
-    struct keeper *k = z->keeper;
     uint64_t version = z->version;
     uint32_t serial = z->summary.serial;
     bool had_image = z->has_image;
@@ -199,9 +250,8 @@ static void loaded(struct zone *z, int memory, const struct loaded_frame *f)
     snprintf(text, sizeof text, "serial %u, %llu records in %.2f s", z->summary.serial,
              (unsigned long long)z->summary.records, (double)f->took_ns / 1e9);
     log_line(LOG_INFO, "zone %s: %s", z->config->name, text);
-    /* At a start with very many zones one event each would push all others out. */
-    if (k->settled && !f->store_errno)
-        stats_event(k->stats, k->slot, EVENT_ZONE_WRITTEN, 0, z->config->name, "%s", text);
+    if (!f->store_errno && !f->pending)
+        tell_written(z);
     zone_serial_text(z, note);
     if (note[0])
         snprintf(text + strlen(text), sizeof text - strlen(text), "; %s", note);
@@ -221,12 +271,16 @@ static void take_frame(struct load_job *job, struct channel_frame *f)
         row_write(z);
         return;
     }
-    if (f->type != FRAME_LOADED || f->len < sizeof *loaded_frame || job->done == job->count ||
-        loaded_frame->index != job->done)
+    if (f->type == FRAME_STORED && f->len == sizeof(struct stored_frame) && job->storing) {
+        stored(job, ((struct stored_frame *)(void *)f->payload)->store_errno);
+        return;
+    }
+    if (f->type != FRAME_LOADED || job->storing || f->len < sizeof *loaded_frame ||
+        job->done == job->count || loaded_frame->index != job->done)
         return;
     struct zone *z = job->zones[job->done++];
     int memory = -1;
-    if (loaded_frame->in_memory && f->nfds) {
+    if (loaded_frame->has_fd && f->nfds) {
         memory = f->fds[0];
         f->fds[0] = -1;
     }
@@ -234,6 +288,8 @@ static void take_frame(struct load_job *job, struct channel_frame *f)
     loaded_frame->reason[sizeof loaded_frame->reason - 1] = '\0';
     log_lines(z, loaded_frame->text);
     z->progress = 1000;
+    if (loaded_frame->status == ERR_OK && loaded_frame->pending)
+        job->storing = z;
     if (loaded_frame->status == ERR_OK)
         loaded(z, memory, loaded_frame);
     else
@@ -273,6 +329,8 @@ static void child_ended(struct load_job *job)
     char how[64], reason[160];
     bool killed;
     child_wait(job->pid, how, &killed);
+    if (job->storing)
+        stored(job, EIO);
     if (job->done < job->count) {
         struct zone *z = job->zones[job->done];
         if (killed && ++z->load.kills < KILLS_MAX) {
@@ -429,6 +487,8 @@ void load_forget(struct zone *z)
         return;
     /* The child must not store an image of a zone that is gone; what else it had is loaded anew. */
     child_kill(job->pid);
+    if (job->storing && job->storing != z)
+        stored(job, EIO);
     z->load.job = NULL;
     size_t kept = job->done;
     for (size_t i = job->done; i < job->count; i++) {
@@ -444,6 +504,8 @@ void load_fini(struct keeper *k)
 {
     while (k->loads.jobs) {
         struct load_job *job = k->loads.jobs;
+        if (job->storing)
+            job->storing->load.job = NULL;
         for (size_t i = job->done; i < job->count; i++)
             job->zones[i]->load.job = NULL;
         child_kill(job->pid);

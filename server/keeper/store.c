@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -14,7 +13,7 @@
 #include "backend/base/err.h"
 #include "server/dns/name.h"
 
-/* With the dot before and ".tmp" behind a name stays below the 255 bytes of a file name. */
+/* With the dot before and ".PID.tmp" behind a name stays below the 255 bytes of a file name. */
 enum { NAME_KEPT_MAX = 200 };
 
 static void remove_leftovers(int dir)
@@ -123,55 +122,60 @@ int store_get(const struct store *store, const struct config_zone *zone, bool ch
     return err;
 }
 
-static int copy(int to, int from)
+/* The process is in the name, as another one may still be busy with an older version. */
+static void temporary_name(const struct config_zone *zone, char name[STORE_NAME_MAX + 24])
 {
-    struct stat st;
-    if (fstat(from, &st) < 0)
+    char final[STORE_NAME_MAX];
+    store_name(zone, final);
+    snprintf(name, STORE_NAME_MAX + 24, ".%s.%d.tmp", final, (int)getpid());
+}
+
+int store_begin(const struct store *store, const struct config_zone *zone, int *fd)
+{
+    char name[STORE_NAME_MAX + 24];
+    errno = ENOENT;
+    if (store->dir < 0)
         return ERR_SYSTEM;
-    for (off_t at = 0; at < st.st_size;) {
-        ssize_t n = sendfile(to, from, &at, (size_t)(st.st_size - at));
-        if (n < 0 && errno != EINTR)
-            return ERR_SYSTEM;
-        if (n == 0) {
-            errno = EIO;
-            return ERR_SYSTEM;
-        }
-    }
+    temporary_name(zone, name);
+    unlinkat(store->dir, name, 0);
+    *fd = openat(store->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return *fd < 0 ? ERR_SYSTEM : ERR_OK;
+}
+
+int store_written(const struct store *store, const struct config_zone *zone, int *fd)
+{
+    char name[STORE_NAME_MAX + 24];
+    temporary_name(zone, name);
+    int again = openat(store->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (again < 0)
+        return ERR_SYSTEM;
+    close(*fd);
+    *fd = again;
     return ERR_OK;
 }
 
-int store_put(const struct store *store, const struct config_zone *zone, int memory, bool durable)
+int store_keep(const struct store *store, const struct config_zone *zone, int fd, bool durable)
 {
-    char name[STORE_NAME_MAX], temporary[STORE_NAME_MAX + 8];
-    if (store->dir < 0) {
-        errno = ENOENT;
-        return ERR_SYSTEM;
-    }
+    char name[STORE_NAME_MAX], temporary[STORE_NAME_MAX + 24];
     store_name(zone, name);
-    snprintf(temporary, sizeof temporary, ".%s.tmp", name);
-    unlinkat(store->dir, temporary, 0);
-    int fd =
-        openat(store->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return ERR_SYSTEM;
-    int err = copy(fd, memory);
-    if (!err && durable && fsync(fd) < 0)
-        err = ERR_SYSTEM;
-    int saved = errno;
-    if (close(fd) < 0 && !err) {
-        saved = errno;
-        err = ERR_SYSTEM;
-    }
-    if (!err && renameat(store->dir, temporary, store->dir, name) < 0) {
-        saved = errno;
-        err = ERR_SYSTEM;
-    }
-    if (err)
+    temporary_name(zone, temporary);
+    if ((durable && fsync(fd) < 0) || renameat(store->dir, temporary, store->dir, name) < 0) {
+        int saved = errno;
         unlinkat(store->dir, temporary, 0);
-    else if (durable)
+        errno = saved;
+        return ERR_SYSTEM;
+    }
+    if (durable)
         fsync(store->dir);
-    errno = saved;
-    return err;
+    return ERR_OK;
+}
+
+void store_drop(const struct store *store, const struct config_zone *zone)
+{
+    char name[STORE_NAME_MAX + 24];
+    temporary_name(zone, name);
+    if (store->dir >= 0)
+        unlinkat(store->dir, name, 0);
 }
 
 void store_touch(const struct store *store, const struct config_zone *zone, int64_t when)

@@ -1,8 +1,9 @@
 /* Image files in the state directory: STATE/images/NAME.img.
  *
  * A file is written beside its place and renamed into it, so a reader sees the old version or the
- * new one. An image is only a cache: it may vanish or be damaged at any time. A store whose
- * directory cannot be used has `dir` -1; its calls fail with ERR_SYSTEM and errno. */
+ * new one; who has it open goes on with the same file. An image is only a cache: it may vanish or
+ * be damaged at any time. A store whose directory cannot be used has `dir` -1; its calls fail with
+ * ERR_SYSTEM and errno. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,8 +35,16 @@ int store_get(const struct store *store, const struct config_zone *zone, bool ch
 /* Opens an image of a zone held by `fd`, as above. */
 int store_open_image(const struct store *store, const struct config_zone *zone, int fd, bool check,
                      struct image **image);
-/* Copies the image in `memory` to the zone's file, on disk for good when `durable`. ERR_SYSTEM. */
-int store_put(const struct store *store, const struct config_zone *zone, int memory, bool durable);
+/* Makes an empty file for a zone's next image, which nobody finds until it is kept; the caller
+ * closes it. ERR_SYSTEM. */
+int store_begin(const struct store *store, const struct config_zone *zone, int *fd);
+/* Everything is written: *fd becomes one that can only be read. ERR_SYSTEM. */
+int store_written(const struct store *store, const struct config_zone *zone, int *fd);
+/* Puts that file in the zone's place, on disk for good when `durable`. After ERR_SYSTEM it is gone
+ * from the directory, but the descriptor is good. */
+int store_keep(const struct store *store, const struct config_zone *zone, int fd, bool durable);
+/* Removes that file. */
+void store_drop(const struct store *store, const struct config_zone *zone);
 /* Sets the file's time, which says when a transferred zone was last confirmed. */
 void store_touch(const struct store *store, const struct config_zone *zone, int64_t when);
 void store_remove(const struct store *store, const struct config_zone *zone);

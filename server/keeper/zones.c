@@ -210,6 +210,13 @@ int zone_take_image(struct zone *z, int memory, bool check)
     return err;
 }
 
+void zone_use_stored(struct zone *z)
+{
+    if (z->memory >= 0)
+        close(z->memory);
+    z->memory = -1;
+}
+
 static void take_stored(struct zone *z)
 {
     struct keeper *k = z->keeper;

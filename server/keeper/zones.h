@@ -100,6 +100,8 @@ struct zone *zones_find(const struct keeper *k, const uint8_t *wire, size_t len)
  * all of it. Then it is what is served, and every serve process is told. ERR_MISSING, ERR_FORMAT,
  * ERR_VERSION, ERR_CHECKSUM, ERR_SYSTEM, ERR_MEMORY: nothing changed. */
 int zone_take_image(struct zone *z, int memory, bool check);
+/* The image that was in memory is in its file in the store now. */
+void zone_use_stored(struct zone *z);
 /* Opens what is served: the caller closes both. */
 int zone_open_image(const struct zone *z, struct image **image, int *fd);
 /* Is what is served made from the zone file as it is now? */
