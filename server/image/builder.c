@@ -63,7 +63,8 @@ struct met {
     uint64_t key[KEY_WORDS_MAX];
     unsigned words;
     bool outside;
-    uint32_t *recent; /* where one like it would be noted */
+    struct draft_recent *recent; /* where one like it would be noted */
+    uint32_t tag;
 };
 
 /* Returns the length of the name, 0 when it is malformed. */
@@ -81,7 +82,13 @@ static size_t meet(struct image_part *p, const uint8_t *wire, size_t len, struct
     for (unsigned i = 0; i < met->words; i++)
         hash = (hash ^ name_fold8(met->key[i])) * UINT64_C(0x9e3779b97f4a7c15);
     met->recent = &p->recent[hash >> 52];
+    met->tag = (uint32_t)hash;
     return name.len;
+}
+
+static bool may_be_recent(const struct met *met)
+{
+    return met->recent->place && met->recent->tag == met->tag;
 }
 
 static bool is_same(const struct draft_mention *m, const struct met *met)
@@ -107,29 +114,27 @@ static uint32_t add_mention(struct image_part *p, const struct met *met)
     *m = (struct draft_mention){.words = (uint8_t)met->words, .outside = met->outside};
     memcpy(m->key, met->key, met->words * sizeof *m->key);
     p->key_count += need;
-    return *met->recent = place;
+    *met->recent = (struct draft_recent){place, met->tag};
+    return place;
 }
 
-/* Its place, or DRAFT_NONE when memory runs out. Names just met are found again, but not surely.
- */
-static uint32_t mention(struct image_part *p, const uint8_t *wire, size_t len)
+/* The mention of a name in RDATA; DRAFT_NONE when memory runs out. Names just met are found again,
+ * but not surely. */
+static uint32_t mention(struct image_part *p, const struct met *met)
 {
-    struct met met;
-    if (!meet(p, wire, len, &met))
-        return DRAFT_NONE;
-    if (*met.recent && is_same(draft_at(p, *met.recent), &met))
-        return *met.recent;
-    return add_mention(p, &met);
+    if (may_be_recent(met) && is_same(draft_at(p, met->recent->place), met))
+        return met->recent->place;
+    return add_mention(p, met);
 }
 
 /* The mention of an owner that gets its next record: one whose run can be lengthened. */
 static uint32_t mention_owner(struct image_part *p, const struct met *met)
 {
-    if (*met->recent) {
-        const struct draft_mention *m = draft_at(p, *met->recent);
+    if (may_be_recent(met)) {
+        const struct draft_mention *m = draft_at(p, met->recent->place);
         bool grows = !m->count || m->first + m->count == p->record_count;
         if (grows && is_same(m, met))
-            return *met->recent;
+            return met->recent->place;
     }
     return add_mention(p, met);
 }
@@ -244,19 +249,16 @@ static int encode(struct image_part *p, const struct type_info *type, const uint
 {
     uint8_t *to = p->data + p->data_len;
     for (const char *step = type->layout; *step; step++) {
-        size_t n = type_step(*step, rdata, len);
+        struct met met;
+        bool is_name = *step == 'n' || *step == 'N';
+        size_t n = is_name ? meet(p, rdata, len, &met) : type_step(*step, rdata, len);
         if (!n)
             return fail(p, ERR_FORMAT, "%s record: malformed data", type->name);
-        if (*step == 'n' || *step == 'N') {
-            uint32_t place = mention(p, rdata, n);
-            if (place == DRAFT_NONE)
-                return fail(p, ERR_MEMORY, "out of memory");
-            memcpy(to, &place, 4);
-            to += 4;
-        } else {
-            memcpy(to, rdata, n);
-            to += n;
-        }
+        uint32_t place = is_name ? mention(p, &met) : 0;
+        if (place == DRAFT_NONE)
+            return fail(p, ERR_MEMORY, "out of memory");
+        memcpy(to, is_name ? (const uint8_t *)&place : rdata, is_name ? 4 : n);
+        to += is_name ? 4 : n;
         rdata += n;
         len -= n;
     }

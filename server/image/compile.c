@@ -162,7 +162,7 @@ static void put_node(const struct image_builder *b, uint8_t *base, const struct 
 
 /* ---- in pieces, by several threads */
 
-enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, LATE_MAX = 1024 };
+enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, LATE_MAX = 1024, BATCH = 32 };
 
 struct fill {
     struct image_builder *b;
@@ -251,26 +251,40 @@ static void fill_piece(void *arg, unsigned piece)
     }
 }
 
-/* The slots are cut into as many pieces as the names; each piece takes the names whose search
- * begins in it. Those that would go on into the next one are left for later. */
-static void hash_piece(void *arg, unsigned piece)
+static void put_slot(struct fill *f, uint32_t i, uint32_t s, uint32_t end)
+{
+    struct image_slot *slots = (void *)(f->base + f->h->hash);
+    while (s < end && slots[s].node)
+        s++;
+    if (s < end)
+        slots[s] = (struct image_slot){(uint32_t)f->hashes[i], f->b->names[i].ref};
+    else
+        f->late[atomic_fetch_add(&f->late_count, 1) % LATE_MAX] = i;
+}
+
+/* The slots are cut into slices; each takes the names whose search begins in it, a few at a time,
+ * as each costs a wait for memory. Those that would go on into the next slice are left for later.
+ */
+static void hash_slice(void *arg, unsigned slice)
 {
     struct fill *f = arg;
-    const struct image_builder *b = f->b;
-    struct image_slot *slots = (void *)(f->base + f->h->hash);
-    uint32_t count = f->h->slots;
-    uint32_t from = (uint32_t)((uint64_t)count * piece / f->slices);
-    uint32_t to = (uint32_t)((uint64_t)count * (piece + 1) / f->slices);
-    for (uint32_t i = 0; i < b->name_count; i++) {
+    const struct image_slot *slots = (void *)(f->base + f->h->hash);
+    uint32_t count = f->h->slots, some[BATCH], n = 0;
+    uint32_t from = (uint32_t)((uint64_t)count * slice / f->slices);
+    uint32_t to = (uint32_t)((uint64_t)count * (slice + 1) / f->slices);
+    for (uint32_t i = 0; i <= f->b->name_count; i++) {
+        if (n == BATCH || i == f->b->name_count) {
+            for (uint32_t k = 0; k < n; k++)
+                put_slot(f, some[k], image_first_slot(f->hashes[some[k]], count), to);
+            n = 0;
+        }
+        if (i == f->b->name_count)
+            break;
         uint32_t s = image_first_slot(f->hashes[i], count);
-        if (s < from || s >= to || !(b->names[i].flags & NODE_EXISTS))
+        if (s < from || s >= to || !(f->b->names[i].flags & NODE_EXISTS))
             continue;
-        while (s < to && slots[s].node)
-            s++;
-        if (s < to)
-            slots[s] = (struct image_slot){(uint32_t)f->hashes[i], b->names[i].ref};
-        else
-            f->late[atomic_fetch_add(&f->late_count, 1) % LATE_MAX] = i;
+        __builtin_prefetch(&slots[s], 1);
+        some[n++] = i;
     }
 }
 
@@ -286,7 +300,7 @@ static void put_late(struct fill *f, uint32_t i)
 static void put_hash(struct fill *f)
 {
     f->slices = f->b->name_count < PIECE_LEAST ? 1 : f->b->threads;
-    crew_run(f->b->threads, f->slices, hash_piece, f);
+    crew_run(f->b->threads, f->slices, hash_slice, f);
     if (atomic_load(&f->late_count) <= LATE_MAX) {
         for (uint32_t i = 0; i < atomic_load(&f->late_count); i++)
             put_late(f, f->late[i]);

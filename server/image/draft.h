@@ -51,7 +51,9 @@ struct image_part {
     size_t last_len;
     uint32_t last_owner; /* mention; DRAFT_NONE none */
     uint32_t place;
-    uint32_t recent[DRAFT_RECENT]; /* mentions by hash, to find those just met again; 0 none */
+    struct draft_recent {
+        uint32_t place, tag; /* of a mention, 0 none; more of its hash */
+    } recent[DRAFT_RECENT];  /* by hash, to find those just met again */
     char reason[160];
 };
 

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
@@ -38,6 +39,7 @@ struct range {
     size_t count, records;      /* all its records */
     struct draft_name *names;   /* first, count: its items, until the records are there */
     size_t name_count, name_cap;
+    bool grown;        /* names are no longer in the array for all */
     size_t apex_items; /* the first ones, of the zone's own name */
     struct path path;
     struct odd_label *odd;
@@ -202,15 +204,29 @@ static const uint8_t *label_of(struct range *r, const uint8_t *at, size_t *len, 
     return label->bytes;
 }
 
+/* Out of the stretch of the common array that it was given. */
+static bool grow_names(struct range *r)
+{
+    size_t cap = r->name_cap * 2;
+    struct draft_name *names = draft_alloc(cap, sizeof *names);
+    if (!names)
+        return false;
+    memcpy(names, r->names, r->name_count * sizeof *names);
+    if (r->grown)
+        free(r->names);
+    r->grown = true;
+    r->names = names;
+    r->name_cap = cap;
+    return true;
+}
+
 static uint32_t add_name(struct range *r, uint32_t parent, const uint8_t *label, size_t len)
 {
-    struct draft_name *names = draft_grow(r->names, &r->name_cap, r->name_count + 1, sizeof *names);
-    if (!names || r->name_count >= APEX - 1) {
+    if (r->name_count >= APEX - 1 || (r->name_count == r->name_cap && !grow_names(r))) {
         r->failed = true;
         return parent;
     }
-    r->names = names;
-    names[r->name_count] = (struct draft_name){
+    r->names[r->name_count] = (struct draft_name){
         .label = label, .parent = parent, .above = DRAFT_NONE, .len = (uint8_t)len};
     return (uint32_t)r->name_count++;
 }
@@ -255,7 +271,7 @@ static void put_out(struct range *r, struct item *items, size_t n)
     }
     if (name == APEX) {
         r->apex_items = n;
-    } else if (r->names) {
+    } else if (r->name_count) {
         r->names[name].first = (uint32_t)(items - r->items);
         r->names[name].count = (uint32_t)n;
     }
@@ -327,9 +343,7 @@ static void order_range(void *arg, unsigned number)
     struct ordering *o = arg;
     struct range *r = &o->range[number];
     r->spare = draft_alloc(r->count, sizeof *r->spare);
-    r->name_cap = r->count + r->count / 4 + 16; /* most names are met as such */
-    r->names = draft_alloc(r->name_cap, sizeof *r->names);
-    r->failed = !r->spare || !r->names;
+    r->failed = !r->spare;
     r->path.name[0] = APEX;
     if (number == 0 && !r->failed)
         r->path.name[0] = add_name(r, DRAFT_NONE, NULL, 0);
@@ -349,25 +363,67 @@ static uint32_t number_of(const struct ordering *o, const struct draft_mention *
     return m->name == APEX ? o->apex_at : o->range[m->range].first_name + m->name;
 }
 
-static void place_names(void *arg, unsigned number)
+/* Parents, from numbers within a range to those in the whole zone. */
+static void number_parents(void *arg, unsigned number)
 {
     struct ordering *o = arg;
     struct range *r = &o->range[number];
-    struct draft_name *to = o->b->names;
     for (size_t i = 0; i < r->name_count; i++) {
-        struct draft_name n = r->names[i];
-        uint32_t at = r->first_name + (uint32_t)i;
-        if (number == 0) {
-            at = i <= o->apex_at ? (uint32_t)i : (uint32_t)i + o->zone_names;
-            if (n.parent != DRAFT_NONE && n.parent > o->apex_at)
-                n.parent += o->zone_names;
-        } else {
-            n.parent = n.parent == APEX ? o->apex_at : n.parent + r->first_name;
-        }
-        to[at] = n;
+        uint32_t *parent = &r->names[i].parent;
+        if (number > 0)
+            *parent = *parent == APEX ? o->apex_at : *parent + r->first_name;
+        else if (*parent != DRAFT_NONE && *parent > o->apex_at)
+            *parent += o->zone_names;
     }
-    free(r->names);
-    r->names = NULL;
+}
+
+/* Every range gets a stretch of one array: most names are met as such, so this is most often
+ * enough, and the names have only to be moved together afterwards. */
+static int spread_names(struct ordering *o)
+{
+    size_t cap = 0;
+    for (unsigned i = 0; i < o->range_count; i++) {
+        o->range[i].name_cap = o->range[i].count + o->range[i].count / 4 + 16;
+        cap += o->range[i].name_cap;
+    }
+    struct draft_name *names = o->b->names = draft_alloc(cap, sizeof *names);
+    if (!names)
+        return ERR_MEMORY;
+    for (unsigned i = 0; i < o->range_count; i++) {
+        o->range[i].names = names;
+        names += o->range[i].name_cap;
+    }
+    return ERR_OK;
+}
+
+static void move_names(struct range *r, struct draft_name *to, size_t from, size_t count)
+{
+    memmove(to, r->names + from, count * sizeof *to);
+}
+
+/* Range 0 comes before and behind the others; so it is taken out of their way first. */
+static int join_names(struct ordering *o, uint32_t count)
+{
+    struct image_builder *b = o->b;
+    struct range *outer = &o->range[0];
+    bool fits = true;
+    for (unsigned i = 0; i < o->range_count; i++)
+        fits &= !o->range[i].grown;
+    struct draft_name *to = fits ? b->names : draft_alloc(count, sizeof *to);
+    if (!to || (!outer->grown && !grow_names(outer))) {
+        if (!fits)
+            free(to);
+        return ERR_MEMORY;
+    }
+    for (unsigned i = 1; i < o->range_count; i++)
+        move_names(&o->range[i], to + o->range[i].first_name, 0, o->range[i].name_count);
+    move_names(outer, to, 0, o->apex_at + 1u);
+    move_names(outer, to + o->apex_at + 1 + o->zone_names, o->apex_at + 1u,
+               outer->name_count - o->apex_at - 1);
+    if (!fits)
+        free(b->names);
+    b->names = to;
+    return ERR_OK;
 }
 
 static int gather_names(struct ordering *o)
@@ -383,13 +439,10 @@ static int gather_names(struct ordering *o)
     count += o->range[0].name_count;
     if (count >= APEX)
         return ERR_LIMIT;
-    b->names = draft_alloc(count, sizeof *b->names);
-    if (!b->names)
-        return ERR_MEMORY;
     b->name_count = (uint32_t)count;
     b->apex = o->apex_at;
-    crew_run(b->threads, o->range_count, place_names, o);
-    return ERR_OK;
+    crew_run(b->threads, o->range_count, number_parents, o);
+    return join_names(o, (uint32_t)count);
 }
 
 /* ---- records */
@@ -658,7 +711,8 @@ static int finish(struct ordering *o)
     for (unsigned i = 0; i < o->range_count; i++) {
         struct range *r = &o->range[i];
         failed |= r->failed;
-        free(r->names);
+        if (r->grown)
+            free(r->names);
         while (r->odd) {
             struct odd_label *next = r->odd->next;
             r->odd->next = o->b->odd_labels;
@@ -692,6 +746,8 @@ int draft_order(struct image_builder *b)
     int err = mention_apex(o);
     if (!err)
         err = collect(o);
+    if (!err)
+        err = spread_names(o);
     if (!err) {
         crew_run(b->threads, o->range_count, order_range, o);
         err = has_failed(o) ? ERR_MEMORY : gather_names(o);

@@ -202,9 +202,7 @@ def verify(message, signed):
         seen.add(name)
         zone = zone_of(name, signed)
         here = [r for r in message.answer if r.owner == name]
-        if not zone:
-            break
-        for r in here:
+        for r in here if zone else ():
             if r.type == RRSIG and qtype != RRSIG and r.rdata[3] < len(labels(name)) - name.startswith(b"\1*"):
                 mine = [n for n in nsecs if within(n.owner, zone)]
                 if not proves_expansion(name, r.rdata[3], zone, mine, nsec3s):
