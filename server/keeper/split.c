@@ -124,7 +124,8 @@ static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
     size_t len = end                                  ? (size_t)(end - block) + 1
                  : n > 0 && n < (ssize_t)sizeof block ? (size_t)n
                                                       : 0;
-    bool known = len > 7 && (!strncasecmp(block, "$TTL", 4) || !strncasecmp(block, "$ORIGIN", 7));
+    bool known = (len > 4 && !strncasecmp(block, "$TTL", 4)) ||
+                 (len > 7 && !strncasecmp(block, "$ORIGIN", 7));
     struct part none = {.job = s->job};
     const struct zonetext_sink sink = {.problem = take_problem, .ctx = &none};
     struct text text;

@@ -215,12 +215,87 @@ static void refuses_nul_bytes(void **state)
     fini(&told);
 }
 
+/* A plain line and the same with parentheses, which is read word by word, mean the same or are both
+ * wrong. */
+static void plain_lines_are_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"a ",
+                                        "@ 60 ",
+                                        "\t",
+                                        "b IN ",
+                                        "c 1h IN ",
+                                        "d IN 5 ",
+                                        "e.x. ",
+                                        "Mi.Xed in 00060 ",
+                                        "f CH ",
+                                        "g 5 6 ",
+                                        "h\r ",
+                                        "a..b ",
+                                        ". ",
+                                        "i 2147483648 ",
+                                        "* ",
+                                        "a.example.org. ",
+                                        "j 4294967296 ",
+                                        "k IN IN "};
+    static const char *const datas[] = {"A 192.0.2.1",
+                                        "a 192.0.2.01",
+                                        "A 192.0.2",
+                                        "A 192.0.2.256",
+                                        "A 0.0.0.0",
+                                        "A 1.2.3.4.5",
+                                        "A 192.0.2.1 x",
+                                        "A",
+                                        "AAAA 2001:db8::1",
+                                        "AAAA ::",
+                                        "AAAA 1::2::3",
+                                        "AAAA x",
+                                        "NS ns1",
+                                        "NS ns1.",
+                                        "NS @",
+                                        "NS .",
+                                        "NS a..b",
+                                        "ns NS",
+                                        "MX 10 mail",
+                                        "MX 65536 mail",
+                                        "MX -1 mail",
+                                        "MX 010 mail",
+                                        "MX mail",
+                                        "SRV 1 2 3 t.x.",
+                                        "SRV 1 2 3",
+                                        "CNAME a.b.c",
+                                        "PTR x.y.",
+                                        "DNAME z",
+                                        "AFSDB 1 host",
+                                        "RP a b",
+                                        "KX 1 kx",
+                                        "TXT word",
+                                        "TYPE1 \\# 4 c0000201",
+                                        "WHAT 1",
+                                        "A 1.2.3.4;5"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        for (size_t k = 0; k < sizeof datas / sizeof *datas; k++) {
+            char plain[200], words[200];
+            struct told a, b;
+            const char *end = strcspn(datas[k], ";") < strlen(datas[k]) ? "\n)" : ")";
+            snprintf(plain, sizeof plain, "first 7 A 192.0.2.9\n%s%s\n", heads[i], datas[k]);
+            snprintf(words, sizeof words, "first 7 A ( 192.0.2.9 )\n%s( %s %s\n", heads[i],
+                     datas[k], end);
+            int one = run(plain, strlen(plain), &a), other = run(words, strlen(words), &b);
+            if (one != other || strcmp(a.records.data, b.records.data))
+                fail_msg("%s\n%d: %s\n%d: %s", plain, one, a.records.data, other, b.records.data);
+            fini(&a);
+            fini(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_good_text),           cmocka_unit_test(tells_where_and_why),
-        cmocka_unit_test(stops_after_many_problems), cmocka_unit_test(survives_any_cut),
-        cmocka_unit_test(refuses_nul_bytes),
+        cmocka_unit_test(reads_good_text),     cmocka_unit_test(plain_lines_are_nothing_else),
+        cmocka_unit_test(tells_where_and_why), cmocka_unit_test(stops_after_many_problems),
+        cmocka_unit_test(survives_any_cut),    cmocka_unit_test(refuses_nul_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
