@@ -194,11 +194,11 @@ static int read_whole(struct reading *r)
     const struct config_zone *zone = r->job->zone;
     struct zonetext_sink sink = {take_record, take_problem, take_file, r, zone->file};
     struct zonetext_state state;
-    struct text text;
+    struct bytes text;
     zonetext_begin(&state, zone->wire, zone->wire_len);
-    text_of_file(&text, r->fd, 0, INT64_MAX);
+    bytes_of_file(&text, r->fd, 0, INT64_MAX);
     int err = zonetext_read(&text, &r->st, &state, &sink);
-    text_fini(&text);
+    bytes_fini(&text);
     return r->failed ? ERR_MEMORY : err;
 }
 

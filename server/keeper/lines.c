@@ -11,7 +11,7 @@ struct scan {
     struct word word;
 };
 
-void lines_init(struct lines *l, struct text *source)
+void lines_init(struct lines *l, struct bytes *source)
 {
     *l = (struct lines){.source = source, .line = 1, .column = 1};
 }
@@ -44,7 +44,7 @@ static int fail(struct lines *l, unsigned line, unsigned column, const char *rea
 
 static int next_char(struct lines *l)
 {
-    int c = text_get(l->source);
+    int c = bytes_get(l->source);
     if (c == '\n') {
         l->line++;
         l->column = 1;
@@ -56,7 +56,7 @@ static int next_char(struct lines *l)
 
 static int peek_char(struct lines *l)
 {
-    return text_peek(l->source);
+    return bytes_peek(l->source);
 }
 
 static void skip_line(struct lines *l)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "backend/base/buf.h"
-#include "server/keeper/text.h"
+#include "server/keeper/bytes.h"
 
 enum { LINES_WORDS_MAX = 70000, LINES_ENTRY_MAX = 1 << 20 };
 
@@ -20,7 +20,7 @@ struct word {
 };
 
 struct lines {
-    struct text *source;
+    struct bytes *source;
     struct buf text;
     struct word *words;
     size_t count, room;
@@ -32,7 +32,7 @@ struct lines {
 
 /* Reads from `source`, which stays the caller's. Between two entries the caller may take whole
  * lines from it, and say so. */
-void lines_init(struct lines *l, struct text *source);
+void lines_init(struct lines *l, struct bytes *source);
 void lines_took(struct lines *l);
 void lines_fini(struct lines *l);
 /* The next entry that has a word. Returns 1, 0 at the end, ERR_FORMAT (reason and place are set,

@@ -55,11 +55,11 @@ static void read_part(void *arg, unsigned number)
     struct split *s = arg;
     struct part p = s->part[number];
     const struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = &p};
-    struct text text;
-    text_of_file(&text, s->job->fd, p.from, p.to);
+    struct bytes text;
+    bytes_of_file(&text, s->job->fd, p.from, p.to);
     p.end = p.begin;
     p.status = zonetext_read(&text, NULL, &p.end, &sink);
-    text_fini(&text);
+    bytes_fini(&text);
     s->part[number] = p;
 }
 
@@ -128,8 +128,8 @@ static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
                  (len > 7 && !strncasecmp(block, "$ORIGIN", 7));
     struct part none = {.job = s->job};
     const struct zonetext_sink sink = {.problem = take_problem, .ctx = &none};
-    struct text text;
-    text_of_memory(&text, block, len);
+    struct bytes text;
+    bytes_of_memory(&text, block, len);
     return known && zonetext_read(&text, NULL, state, &sink) == ERR_OK;
 }
 

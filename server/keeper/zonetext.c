@@ -42,7 +42,7 @@ struct reader {
     bool has_last;
     char owner_text[255]; /* of a plain line, which most often has that of the line before */
     size_t owner_text_len;
-    const struct text *outermost;
+    const struct bytes *outermost;
     struct plain plain;
     unsigned problems;
     char reason[200];
@@ -231,7 +231,7 @@ static int read_record(struct reader *r)
                                      .type = h.type,
                                      .line = l->words[0].line,
                                      .column = l->words[0].column,
-                                     .at = text_position(r->outermost)};
+                                     .at = bytes_position(r->outermost)};
     const char *reason = NULL;
     err = r->sink->record(r->sink->ctx, &record, &reason);
     if (err && err != ERR_MEMORY)
@@ -270,10 +270,10 @@ static bool plain_ttl(struct reader *r, uint32_t *ttl)
  * it: it is still there then. */
 static int read_plain(struct reader *r)
 {
-    struct text *source = r->lines->source;
+    struct bytes *source = r->lines->source;
     struct plain *p = &r->plain;
     size_t len;
-    const char *line = text_line(source, &len), *reason = NULL;
+    const char *line = bytes_line(source, &len), *reason = NULL;
     uint32_t ttl;
     if (!line || !plain_read(line, len, r->state->origin, r->state->origin_len, p))
         return 0;
@@ -288,19 +288,19 @@ static int read_plain(struct reader *r)
                                          .type = p->type,
                                          .line = r->lines->line,
                                          .column = p->column,
-                                         .at = text_position(r->outermost)};
+                                         .at = bytes_position(r->outermost)};
         int err = r->sink->record(r->sink->ctx, &record, &reason);
         if (err)
             return err == ERR_MEMORY ? err : 0;
         r->last_ttl = ttl;
         r->has_last = true;
     }
-    text_take_line(source, len);
+    bytes_take_line(source, len);
     lines_took(r->lines);
     return 1;
 }
 
-static int read_file(struct reader *r, struct text *text, const char *path, const struct stat *st);
+static int read_file(struct reader *r, struct bytes *text, const char *path, const struct stat *st);
 
 /* Makes `l` the record that the template of a $GENERATE is in one round. */
 static int fill_template(struct reader *r, struct lines *l, uint32_t number)
@@ -381,12 +381,12 @@ static int read_included(struct reader *r, int fd, const char *path, const struc
     memcpy(owner, r->owner, sizeof owner);
     memcpy(r->state->origin, new_origin, new_len);
     r->state->origin_len = new_len;
-    struct text text;
-    text_of_file(&text, fd, 0, INT64_MAX);
+    struct bytes text;
+    bytes_of_file(&text, fd, 0, INT64_MAX);
     r->owner_text_len = 0;
     r->sink->file(r->sink->ctx, path, 1, st);
     int err = read_file(r, &text, path, st);
-    text_fini(&text);
+    bytes_fini(&text);
     r->owner_text_len = 0;
     memcpy(r->state->origin, origin, sizeof origin);
     memcpy(r->owner, owner, sizeof owner);
@@ -461,11 +461,11 @@ static int entry(struct reader *r)
     return read_record(r);
 }
 
-static void skip_byte_order_mark(struct text *text)
+static void skip_byte_order_mark(struct bytes *text)
 {
     static const int mark[] = {0xef, 0xbb, 0xbf};
-    for (int i = 0; i < 3 && text_peek(text) == mark[i]; i++)
-        text_get(text);
+    for (int i = 0; i < 3 && bytes_peek(text) == mark[i]; i++)
+        bytes_get(text);
 }
 
 /* A fault of the cutting into entries; `limit`: one that cannot be gone on behind. */
@@ -500,14 +500,14 @@ static int read_entries(struct reader *r)
     return ERR_OK;
 }
 
-static int read_file(struct reader *r, struct text *text, const char *path, const struct stat *st)
+static int read_file(struct reader *r, struct bytes *text, const char *path, const struct stat *st)
 {
     const struct level *up = r->level;
     struct level level = {up, path, st->st_dev, st->st_ino, up ? up->depth + 1 : 0};
     struct lines lines, *outer = r->lines;
     r->level = &level;
     r->lines = &lines;
-    if (text_position(text) == 0)
+    if (bytes_position(text) == 0)
         skip_byte_order_mark(text);
     lines_init(&lines, text);
     int err = read_entries(r);
@@ -523,7 +523,7 @@ void zonetext_begin(struct zonetext_state *state, const uint8_t *origin, size_t 
     memcpy(state->origin, origin, origin_len);
 }
 
-int zonetext_read(struct text *text, const struct stat *st, struct zonetext_state *state,
+int zonetext_read(struct bytes *text, const struct stat *st, struct zonetext_state *state,
                   const struct zonetext_sink *sink)
 {
     static const struct stat none;

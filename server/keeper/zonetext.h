@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "server/keeper/text.h"
+#include "server/keeper/bytes.h"
 
 enum {
     ZONETEXT_PROBLEMS = 20,
@@ -53,7 +53,7 @@ void zonetext_begin(struct zonetext_state *state, const uint8_t *origin, size_t 
 /* Reads text that begins in `state`, to its end, and leaves there what it ends in. Returns 0;
  * ERR_ZONE when problems were told (reading stops after ZONETEXT_PROBLEMS of them); ERR_MEMORY;
  * ERR_SYSTEM when the text could not be read. `st` is of the file `text` is of (NULL: memory). */
-int zonetext_read(struct text *text, const struct stat *st, struct zonetext_state *state,
+int zonetext_read(struct bytes *text, const struct stat *st, struct zonetext_state *state,
                   const struct zonetext_sink *sink);
 /* Parses a TTL such as 3600 or 1h30m; ERR_FORMAT, or ERR_LIMIT above 2^31-1 (RFC 2181 section 8).
  */

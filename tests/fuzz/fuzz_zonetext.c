@@ -47,13 +47,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct told told = {.builder = image_builder_new(origin, sizeof origin)};
     struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = &told};
     struct zonetext_state state;
-    struct text text;
+    struct bytes text;
     zonetext_begin(&state, origin, sizeof origin);
-    text_of_memory(&text, data, size);
+    bytes_of_memory(&text, data, size);
     int err = zonetext_read(&text, NULL, &state, &sink);
     if ((err == 0) != (told.problems == 0))
         abort();
-    text_fini(&text);
+    bytes_fini(&text);
     image_builder_free(told.builder);
     return 0;
 }

@@ -69,12 +69,12 @@ static struct image *read_whole(const char *text, size_t len)
     struct image_builder *b = image_builder_new(origin, sizeof origin);
     struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = b};
     struct zonetext_state state;
-    struct text source;
+    struct bytes source;
     zonetext_begin(&state, origin, sizeof origin);
-    text_of_memory(&source, text, len);
+    bytes_of_memory(&source, text, len);
     int err = zonetext_read(&source, NULL, &state, &sink);
     struct image *image = err ? NULL : finish(b, 1);
-    text_fini(&source);
+    bytes_fini(&source);
     image_builder_free(b);
     return image;
 }

@@ -45,11 +45,11 @@ static int run(const char *text, size_t len, struct told *told)
     *told = (struct told){0};
     struct zonetext_sink sink = {.record = take_record, .problem = take_problem, .ctx = told};
     struct zonetext_state state;
-    struct text source;
+    struct bytes source;
     zonetext_begin(&state, origin, sizeof origin);
-    text_of_memory(&source, text, len);
+    bytes_of_memory(&source, text, len);
     int err = zonetext_read(&source, NULL, &state, &sink);
-    text_fini(&source);
+    bytes_fini(&source);
     return err;
 }
 

@@ -1,4 +1,4 @@
-#include "server/keeper/text.h"
+#include "server/keeper/bytes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,25 +7,25 @@
 
 enum { BLOCK = 1 << 18 };
 
-void text_of_file(struct text *t, int fd, int64_t from, int64_t to)
+void bytes_of_file(struct bytes *t, int fd, int64_t from, int64_t to)
 {
-    *t = (struct text){.fd = fd, .next = from, .stop = to};
+    *t = (struct bytes){.fd = fd, .next = from, .stop = to};
 }
 
-void text_of_memory(struct text *t, const void *bytes, size_t len)
+void bytes_of_memory(struct bytes *t, const void *bytes, size_t len)
 {
-    *t = (struct text){.fd = -1, .at = bytes, .next = (int64_t)len, .stop = (int64_t)len};
+    *t = (struct bytes){.fd = -1, .at = bytes, .next = (int64_t)len, .stop = (int64_t)len};
     t->end = t->at + len;
 }
 
-void text_fini(struct text *t)
+void bytes_fini(struct bytes *t)
 {
     free(t->buffer);
-    *t = (struct text){.fd = -1};
+    *t = (struct bytes){.fd = -1};
 }
 
 /* Reads behind what is there, which is moved to the front of the buffer. */
-static bool fill(struct text *t)
+static bool fill(struct bytes *t)
 {
     size_t kept = (size_t)(t->end - t->at);
     if (t->next >= t->stop || t->failed || kept == BLOCK)
@@ -56,12 +56,12 @@ static bool fill(struct text *t)
     return n > 0;
 }
 
-bool text_more(struct text *t)
+bool bytes_more(struct bytes *t)
 {
     return fill(t);
 }
 
-const char *text_line(struct text *t, size_t *len)
+const char *bytes_line(struct bytes *t, size_t *len)
 {
     size_t searched = 0;
     do {
@@ -77,14 +77,14 @@ const char *text_line(struct text *t, size_t *len)
     return searched && !t->failed && t->next >= t->stop ? t->at : NULL;
 }
 
-void text_take_line(struct text *t, size_t len)
+void bytes_take_line(struct bytes *t, size_t len)
 {
     t->at += len;
     if (t->at < t->end)
         t->at++;
 }
 
-int64_t text_position(const struct text *t)
+int64_t bytes_position(const struct bytes *t)
 {
     return t->next - (t->end - t->at);
 }
