@@ -446,8 +446,8 @@ static bool is_late(const struct connection *c, const struct tcp_limits *limits,
 {
     if (c->pinned || c->sent < c->out)
         return now - c->active > limits->send;
-    if (c->begun && now - c->begun > limits->query)
-        return true;
+    if (c->begun) /* a query that is under way is waited for, also by a process that drains */
+        return now - c->begun > limits->query;
     return now - c->active > (draining && limits->idle > CLK_SECOND ? CLK_SECOND : limits->idle);
 }
 

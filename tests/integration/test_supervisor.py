@@ -449,6 +449,16 @@ def addresses_come_and_go():
         check_equal(running.status()["server"]["restarts"], 3, "restarts")
 
 
+def was_read(sock):
+    """Has the server read all that was sent over this connection?"""
+    here = f"{sock.getsockname()[1]:04X}"
+    for line in open("/proc/net/tcp"):
+        field = line.split()
+        if field[2].endswith(":" + here):
+            return int(field[4].split(":")[1], 16) == 0
+    return False
+
+
 @case
 def an_address_comes_back_while_old_connections_finish():
     """The process that served it lives on for a query that has not come whole."""
@@ -468,9 +478,13 @@ def an_address_comes_back_while_old_connections_finish():
             slow.sendall(query)
             client.read_message(slow)
             slow.sendall(query[:-1])
+            wait_until(lambda: was_read(slow), 5, "the unfinished query was read")
             old = running.active()
             reload_with(one)
             check(old in children(running), "the old process did not wait for the connection")
+            # The one that serves, its standby, and the old one: there is room for one more.
+            wait_until(lambda: sum("serve" in name for name in children(running).values()) == 3, 10,
+                       "three serve processes")
             reload_with(one + [other])
             answered(running, "127.0.0.2")
             check(old in children(running), "the old process did not wait for the connection")
