@@ -7,12 +7,11 @@ static bool hashed(const struct resolve *r)
     return r->image->header->nsec3_count > 0;
 }
 
-/* "*" and what is right of label `from` of the name; the length, 0 when that is too long. */
+/* "*" and what is right of label `from` of the name, which is not the first: so it is no longer
+ * than the name. Returns the length. */
 static size_t wildcard_name(const struct resolve *r, unsigned from, uint8_t out[NAME_MAX_LEN])
 {
     size_t skip = r->name.label[from], len = r->name.len - skip;
-    if (len + 2 > NAME_MAX_LEN)
-        return 0;
     out[0] = 1;
     out[1] = '*';
     memcpy(out + 2, r->name.wire + skip, len);
@@ -22,8 +21,6 @@ static size_t wildcard_name(const struct resolve *r, unsigned from, uint8_t out[
 static void add_covering(struct resolve *r, const uint8_t *wire, size_t len)
 {
     struct name name;
-    if (!len)
-        return;
     if (hashed(r))
         resolve_add_proof(r, node_nsec3_before(r->image, wire, len));
     else if (name_read(&name, wire, len))

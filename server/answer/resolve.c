@@ -45,12 +45,10 @@ static bool put_answer(struct resolve *r, const struct image_rrset *set, uint16_
     return false;
 }
 
-/* Goes on with the name at `wire`, in whichever zone of this server is nearest to it (RFC 1034
- * section 4.3.2: "go back to step 1"); false when there is none or it cannot be served. */
-static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
+/* Goes on with r->name, in whichever zone of this server is nearest to it (RFC 1034 section 4.3.2:
+ * "go back to step 1"); false when there is none or it cannot be served. */
+static bool follow(struct resolve *r)
 {
-    if (!name_read(&r->name, wire, len))
-        return false;
     name_hash(&r->name, r->key, r->scratch->hash);
     const struct zone *zone = zone_table_match(r->zones, &r->name, r->scratch->hash, r->qtype);
     if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED || !zone_may_ask(zone, r->source))
@@ -116,7 +114,7 @@ static bool follow_dname(struct resolve *r, const struct image_node *owner, unsi
     /* The CNAME made is what was asked for, as one of the zone's would be. */
     if (r->qtype == TYPE_CNAME || r->qtype == TYPE_ANY)
         return false;
-    return r->owner && follow(r, wire, prefix + suffix_len);
+    return r->owner && name_read(&r->name, wire, prefix + suffix_len) && follow(r);
 }
 
 static bool follow_cname(struct resolve *r, const struct image_rrset *set, unsigned step)
@@ -129,7 +127,7 @@ static bool follow_cname(struct resolve *r, const struct image_rrset *set, unsig
     uint8_t *wire = r->scratch->wire[step & 1];
     size_t len = node_name(r->image, record_name(r->image, record.data), wire);
     r->owner = target;
-    return target && follow(r, wire, len);
+    return target && name_read(&r->name, wire, len) && follow(r);
 }
 
 /* RFC 8482 section 4.1: over UDP one RRset will do. */
