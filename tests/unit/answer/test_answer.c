@@ -1,13 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <netinet/in.h>
-
-#include "server/answer/answer.h"
 #include "server/answer/transfer.h"
-#include "server/dns/wire.h"
-#include "tests/unit/zone_text.h"
+#include "tests/unit/answer/asked.h"
 
 static const char zone_text[] =
     "example. 3600 IN SOA ns.example. host.example. 7 3600 600 86400 300\n"
@@ -119,49 +111,6 @@ static void ask(struct fixture *f, struct answer *a, uint8_t *out, const uint8_t
     answer_query(a, &f->scratch, f->zones, &f->key, q, len, &facts, out, tcp ? 65535 : 1232);
 }
 
-static int compare_words(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void sort_words(char *text)
-{
-    char *copy = strdup(text), *words[64];
-    size_t n = 0;
-    for (char *save = NULL, *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
-        words[n++] = w;
-    qsort(words, n, sizeof *words, compare_words);
-    *text = '\0';
-    for (size_t i = 0; i < n; i++)
-        strcat(strcat(text, i ? " " : ""), words[i]);
-    free(copy);
-}
-
-/* A section as sorted words OWNER/TYPE, as its order means nothing. */
-static void section_text(ldns_rr_list *list, char *to, size_t cap)
-{
-    *to = '\0';
-    for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
-        ldns_rr *rr = ldns_rr_list_rr(list, i);
-        char *owner = ldns_rdf2str(ldns_rr_owner(rr)),
-             *type = ldns_rr_type2str(ldns_rr_get_type(rr));
-        size_t n = strlen(to);
-        snprintf(to + n, cap - n, "%s%s/%s", n ? " " : "", owner, type);
-        free(owner);
-        free(type);
-    }
-    sort_words(to);
-}
-
-static void check_section(ldns_rr_list *list, const char *want)
-{
-    char text[4096], sorted[4096];
-    section_text(list, text, sizeof text);
-    snprintf(sorted, sizeof sorted, "%s", want);
-    sort_words(sorted);
-    assert_string_equal(text, sorted);
-}
-
 struct row {
     const char *name;
     uint16_t type;
@@ -248,9 +197,9 @@ static void test_rows(void **state)
             assert_int_equal(ldns_pkt_get_rcode(pkt), rows[i].rcode);
             assert_int_equal(ldns_pkt_aa(pkt), rows[i].aa);
             assert_int_equal(ldns_pkt_edns(pkt), edns);
-            check_section(ldns_pkt_answer(pkt), rows[i].answer);
-            check_section(ldns_pkt_authority(pkt), rows[i].authority);
-            check_section(ldns_pkt_additional(pkt), rows[i].additional);
+            asked_check_section(ldns_pkt_answer(pkt), rows[i].answer);
+            asked_check_section(ldns_pkt_authority(pkt), rows[i].authority);
+            asked_check_section(ldns_pkt_additional(pkt), rows[i].additional);
             assert_memory_equal(out + 12, q + 12, a.query.question_end - 12u);
             ldns_pkt_free(pkt);
         }

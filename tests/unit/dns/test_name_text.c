@@ -98,6 +98,12 @@ static void test_longest(void **state)
     wire[254] = 0;
     name_to_text(wire, sizeof wire, text);
     assert_int_equal(strlen(text), 250 * 4 + 4);
+    /* What would be longer is no name; it is written as far as one can be. */
+    uint8_t longer[NAME_WIRE_MAX + 5] = {0};
+    memcpy(longer, wire, sizeof wire);
+    memcpy(longer + 254, "\4more", 5);
+    name_to_text(longer, sizeof longer, text);
+    assert_int_equal(strlen(text), 250 * 4 + 4);
     assert_int_equal(name_from_text(text, again, &len), ERR_OK);
     assert_int_equal(len, 255);
     assert_memory_equal(wire, again, 255);
