@@ -65,8 +65,10 @@ static inline void grammar_label(struct grammar *g, const char *text, size_t len
 
 static inline void grammar_name(struct grammar *g)
 {
-    static const char *const labels[] = {"a",  "b", "w", "d", "s", "t",      "v",
-                                         "ns", "x", "*", "z", "",  "longer", "_tcp"};
+    static const char *const labels[] = {"a",    "b",   "w",  "d", "s", "t", "v",
+                                         "ns",   "x",   "*",  "z", "",  "u", "longer",
+                                         "_tcp", "ns1", "ai", "c", "y", "h"};
+    enum { LABELS = sizeof labels / sizeof *labels };
     static const char *const whole[] = {"\7version\4bind", "\2id\6server", "\1w\1z", "\1z", ""};
     if (grammar_one_in(g, 12)) {
         const char *name = whole[grammar_pick(g, 5)];
@@ -75,14 +77,16 @@ static inline void grammar_name(struct grammar *g)
         return;
     }
     for (unsigned n = grammar_pick(g, grammar_one_in(g, 20) ? 130 : 4); n; n--) {
-        const char *label = labels[grammar_pick(g, 14)];
+        const char *label = labels[grammar_pick(g, LABELS)];
         if (*label)
             grammar_label(g, label, strlen(label));
         else
             grammar_label(g, "\0.\\\377 63 bytes are the longest there can be, and this has them.",
                           1 + grammar_pick(g, 63));
     }
-    if (!grammar_one_in(g, 10))
+    if (grammar_one_in(g, 4))
+        grammar_label(g, "example", 7);
+    else if (!grammar_one_in(g, 10))
         grammar_label(g, "z", 1);
     if (g->at < GRAMMAR_MAX)
         g->out[g->at++] = 0;
