@@ -45,6 +45,7 @@ struct answer_setting {
 struct answer_facts {
     const struct sockaddr *source;
     bool tcp;
+    bool encrypted;     /* nobody on the way can read, but see how long an answer is */
     uint16_t keepalive; /* how long a TCP connection may be idle, in 100 ms; 0 is not told */
     uint32_t now;       /* wall clock, s */
     const struct answer_setting *setting; /* NULL: nothing is told, no cookies */

@@ -14,6 +14,12 @@ static bool gives_keepalive(const struct answer *a, const struct answer_facts *f
     return a->query.options.keepalive && facts->tcp && facts->keepalive;
 }
 
+/* RFC 7830 section 6: where there is nothing to hide it would only make answers longer. */
+static bool gives_padding(const struct answer *a, const struct answer_facts *facts)
+{
+    return a->query.options.padding && facts->encrypted && a->kind != ANSWER_TRANSFER;
+}
+
 void edns_judge(struct answer *a, const struct answer_facts *facts)
 {
     const struct edns_options *o = &a->query.options;
@@ -31,6 +37,8 @@ size_t edns_room(const struct answer *a, const struct answer_facts *facts)
         room += EDNS_OPTION_HEAD + EXPIRE_LEN;
     if (gives_keepalive(a, facts))
         room += EDNS_OPTION_HEAD + KEEPALIVE_LEN;
+    if (gives_padding(a, facts))
+        room += EDNS_OPTION_HEAD;
     return room;
 }
 
@@ -80,8 +88,20 @@ static void put_small(struct reply *reply, unsigned code, unsigned value)
     reply_option(reply, code, bytes, sizeof bytes);
 }
 
+/* The last option, so that the length of all else is known. */
+static void put_padding(struct reply *reply)
+{
+    static const uint8_t zeros[EDNS_BLOCK];
+    size_t len = reply->at + EDNS_OPTION_HEAD, room = reply->limit - len;
+    size_t pad = (EDNS_BLOCK - len % EDNS_BLOCK) % EDNS_BLOCK;
+    reply_option(reply, EDNS_PADDING, zeros, pad < room ? pad : room);
+}
+
 void edns_write(const struct answer *a, struct reply *reply, const struct answer_facts *facts)
 {
+    size_t limit = reply->limit;
+    if (gives_padding(a, facts))
+        reply->limit -= EDNS_OPTION_HEAD;
     reply_edns(reply, ANSWER_UDP_SIZE, a->rcode, a->query.dnssec_ok);
     put_cookie(a, reply, facts);
     put_expire(a, reply, facts);
@@ -91,4 +111,7 @@ void edns_write(const struct answer *a, struct reply *reply, const struct answer
         put_small(reply, EDNS_ERROR, a->extended_error);
     if (a->query.options.nsid && facts->setting && facts->setting->nsid.len)
         reply_option(reply, EDNS_NSID, facts->setting->nsid.bytes, facts->setting->nsid.len);
+    reply->limit = limit;
+    if (gives_padding(a, facts))
+        put_padding(reply);
 }

@@ -5,14 +5,16 @@
  *   keepalive  over TCP, to who asks (RFC 7828); room is kept
  *   NSID       to who asks, when the operator has named the server (RFC 5001) and it fits
  *   EDE        why it failed (RFC 8914), to everyone with EDNS, when it fits
+ *   padding    over encrypted transports, to who pads his query (RFC 7830): up to a multiple of
+ *              EDNS_BLOCK, or as far as there is room; room is kept for an empty one
  *
- * So an answer is never cut to tell of the server. Padding (RFC 7830) is for encrypted transports,
- * of which there is none: it is passed over like every other option. */
+ * So an answer is never cut to tell of the server. A transfer is not padded. */
 #pragma once
 
 #include "server/answer/answer.h"
 
-/* The longest OPT: all options, and an NSID of the greatest length. */
+enum { EDNS_BLOCK = 468 }; /* RFC 8467 section 4.1 */
+/* The longest OPT without padding: all options, and an NSID of the greatest length. */
 enum { EDNS_OPT_MAX = REPLY_EDNS + 6 * EDNS_OPTION_HEAD + COOKIE_LEN + 4 + 2 + 2 + 255 };
 
 /* Reasons of RFC 8914 section 4 that this server gives. 0 would be "other"; here it is none. */

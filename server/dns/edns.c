@@ -23,10 +23,11 @@ bool edns_read(struct edns_options *o, const uint8_t *rdata, size_t len)
         at += EDNS_OPTION_HEAD;
         if (size > len - at)
             return false;
-        /* What NSID, EXPIRE and keepalive carry in a query means nothing: asked is asked. */
+        /* What these carry in a query means nothing: asked is asked. */
         o->nsid |= code == EDNS_NSID;
         o->expire |= code == EDNS_EXPIRE;
         o->keepalive |= code == EDNS_KEEPALIVE;
+        o->padding |= code == EDNS_PADDING;
         if (code == EDNS_COOKIE && !read_cookie(o, rdata + at, size))
             return false;
         at += size;

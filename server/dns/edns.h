@@ -11,6 +11,7 @@ enum {
     EDNS_EXPIRE = 9,     /* RFC 7314 */
     EDNS_COOKIE = 10,    /* RFC 7873 */
     EDNS_KEEPALIVE = 11, /* RFC 7828 */
+    EDNS_PADDING = 12,   /* RFC 7830 */
     EDNS_ERROR = 15,     /* RFC 8914 */
     EDNS_OPTION_HEAD = 4
 };
@@ -19,7 +20,7 @@ enum {
 enum { EDNS_COOKIE_CLIENT = 8, EDNS_COOKIE_SHORT = 16, EDNS_COOKIE_LONG = 40 };
 
 struct edns_options {
-    bool nsid, expire, keepalive;
+    bool nsid, expire, keepalive, padding;
     uint8_t cookie_len; /* 0 none, EDNS_COOKIE_CLIENT, or SHORT to LONG */
     const uint8_t *cookie;
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "server/answer/answer.h"
+#include "server/answer/edns.h"
 #include "server/dns/wire.h"
 #include "tests/fuzz/grammar.h"
 
@@ -41,6 +42,8 @@ static bool plain(struct edns_options *o, const uint8_t *p, size_t len)
             o->expire = true;
         if (code == EDNS_KEEPALIVE)
             o->keepalive = true;
+        if (code == EDNS_PADDING)
+            o->padding = true;
         if (code == EDNS_COOKIE && !o->cookie) {
             if (n != 8 && (n < 16 || n > 40))
                 return false;
@@ -59,7 +62,8 @@ static void check_walk(const uint8_t *data, size_t size)
     if (edns_read(&got, data, size) != good)
         abort();
     if (good && (got.nsid != want.nsid || got.expire != want.expire || got.cookie != want.cookie ||
-                 got.keepalive != want.keepalive || got.cookie_len != want.cookie_len))
+                 got.keepalive != want.keepalive || got.padding != want.padding ||
+                 got.cookie_len != want.cookie_len))
         abort();
 }
 
@@ -101,9 +105,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wire_put16(query + DNS_HEADER + 5 + 9, (unsigned)size);
     if (size)
         memcpy(query + DNS_HEADER + 5 + REPLY_EDNS, data, size);
-    for (int tcp = 0; tcp < 2; tcp++) {
+    /* UDP, TCP, and TCP that is encrypted. */
+    for (int way = 0; way < 3; way++) {
+        bool tcp = way > 0;
         struct answer_facts facts = {.source = (struct sockaddr *)&source,
                                      .tcp = tcp,
+                                     .encrypted = way == 2,
                                      .keepalive = 100,
                                      .now = 1000000000,
                                      .setting = &setting};
@@ -114,6 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         /* An OPT that could not be read is answered by one all the same. */
         check_answer(out, a.len, plain(&unused, data, size));
+        if (way == 2 && a.query.options.padding && a.len % EDNS_BLOCK)
+            abort();
     }
     return 0;
 }

@@ -189,7 +189,7 @@ static void options_that_are_asked_for(void **state)
     assert_true(read_options(&o, "", 0));
     assert_false(o.nsid || o.expire || o.keepalive || o.cookie_len);
     assert_true(read_options(&o, LITERAL("\0\3\0\0\0\11\0\0\0\13\0\0\0\14\0\2xx")));
-    assert_true(o.nsid && o.expire && o.keepalive);
+    assert_true(o.nsid && o.expire && o.keepalive && o.padding);
     assert_true(read_options(&o, LITERAL("\0\3\0\1x\0\11\0\4abcd\0\13\0\2ab")));
     assert_true(o.nsid && o.expire && o.keepalive);
 }
