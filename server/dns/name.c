@@ -63,6 +63,21 @@ size_t name_unpack(const uint8_t *message, size_t len, size_t at, uint8_t out[NA
     }
 }
 
+size_t name_skip(const uint8_t *message, size_t len, size_t at)
+{
+    for (size_t start = at; at < len && at - start < NAME_MAX_LEN;) {
+        uint8_t c = message[at];
+        if (c >= 0xc0)
+            return at + 2 <= len ? at + 2 : 0;
+        if (c > LABEL_MAX_LEN)
+            return 0;
+        at += (size_t)c + 1;
+        if (!c)
+            return at <= len ? at : 0;
+    }
+    return 0;
+}
+
 void name_lower(uint8_t *wire, size_t len)
 {
     for (size_t i = 0; i < len; i++)

@@ -60,6 +60,9 @@ size_t name_length(const uint8_t *wire, size_t room);
  * when malformed; *out_len is the length of the whole name. */
 size_t name_unpack(const uint8_t *message, size_t len, size_t at, uint8_t out[NAME_MAX_LEN],
                    size_t *out_len);
+/* Skips the name at `at` of a message, which may be compressed, without following pointers. Returns
+ * the offset behind it, 0 when malformed. */
+size_t name_skip(const uint8_t *message, size_t len, size_t at);
 /* Lower case in place. */
 void name_lower(uint8_t *wire, size_t len);
 /* The same name but for case? */
