@@ -123,7 +123,7 @@ static struct config *read_config(const struct inherit *in)
         log_line(LOG_ERROR, "cannot read the configuration: %s", err_text(err));
     if (errors.data)
         log_line(LOG_ERROR, "%s", errors.data);
-    buf_fini(&text);
+    buf_wipe(&text);
     buf_fini(&errors);
     return config;
 }
@@ -206,7 +206,7 @@ static int check_config(const char *path)
         status = start > zones ? start : zones;
     }
     config_free(config);
-    buf_fini(&text);
+    buf_wipe(&text);
     buf_fini(&errors);
     return status;
 }

@@ -19,7 +19,8 @@
     X(ERR_VERSION, "version", "written by another version")                                        \
     X(ERR_CONFIG, "config", "bad configuration")                                                   \
     X(ERR_ZONE, "zone", "the zone cannot be served")                                               \
-    X(ERR_USAGE, "usage", "bad usage")
+    X(ERR_USAGE, "usage", "bad usage")                                                             \
+    X(ERR_SIGNATURE, "signature", "a signature was not accepted")
 
 enum err {
     ERR_OK = 0,

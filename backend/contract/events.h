@@ -102,7 +102,9 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
       "Raise the serial of the SOA record above the old one and reload: secondaries keep the old " \
       "version.")                                                                                  \
     X(EVENT_ZONE_RECOVERED, 8304, SEVERITY_INFO,                                                   \
-      "A zone that had expired was confirmed and is served again", "Nothing to do.")
+      "A zone that had expired was confirmed and is served again", "Nothing to do.")               \
+    X(EVENT_TSIG, 8305, SEVERITY_ERROR, "A signature (TSIG) was not accepted",                     \
+      "Compare the key's name, algorithm and secret on both servers, and their clocks.")
 
 enum event {
 #define X(id, number, severity, title, remedy) id,

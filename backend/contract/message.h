@@ -76,9 +76,11 @@ struct msg_result {
     char text[MSG_TEXT_MAX];
 };
 
-/* One element of an address list; family 0 matches nothing. */
+/* One element of an address list; family 0 matches nothing. A key stands there by its id, not by a
+ * place in a list: the two processes may have read different configurations. */
+enum { MSG_ACL_KEY = 0xffff };
 struct msg_acl {
-    uint16_t family; /* AF_INET or AF_INET6 */
+    uint16_t family; /* AF_INET, AF_INET6 or MSG_ACL_KEY */
     uint16_t prefix; /* bits */
     unsigned char address[16];
 };

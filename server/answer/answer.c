@@ -3,21 +3,39 @@
 #include "server/answer/chaos.h"
 #include "server/answer/edns.h"
 #include "server/answer/resolve.h"
+#include "server/answer/sign.h"
 #include "server/dns/wire.h"
 
-/* Header and question; the question is echoed byte for byte, so its case is kept. What the OPT
- * needs is kept from the limit. */
+static size_t limit_of(const struct answer *a, const struct answer_facts *facts, size_t cap)
+{
+    size_t most = a->query.edns ? a->query.udp_size : DNS_UDP_PLAIN;
+    if (most > ANSWER_UDP_SIZE)
+        most = ANSWER_UDP_SIZE;
+    return facts->tcp || cap < most ? cap : most;
+}
+
+/* 512 bytes may be too few for the longest names of question, key and algorithm. A signature then
+ * takes the place of the question (RFC 8945 section 5.3), and what is not signed is left out. */
+static void make_fit(struct answer *a, size_t room)
+{
+    if (!a->query.tsig.at || a->query.question_end * (size_t)a->query.has_question <= room)
+        return;
+    if (a->signature == TSIG_BADKEY || a->signature == TSIG_BADSIG) {
+        a->query.tsig.at = 0;
+    } else {
+        a->query.has_question = 0;
+        a->truncated = true;
+    }
+}
+
+/* Header and question; the question is echoed byte for byte, so its case is kept. What OPT and TSIG
+ * need is kept from the limit. */
 static void begin(struct answer *a, struct reply *reply, struct answer_scratch *scratch,
                   const struct answer_facts *facts, uint8_t *out, size_t cap)
 {
-    size_t limit = cap;
-    if (!facts->tcp) {
-        size_t most = a->query.edns ? a->query.udp_size : DNS_UDP_PLAIN;
-        if (most > ANSWER_UDP_SIZE)
-            most = ANSWER_UDP_SIZE;
-        limit = limit < most ? limit : most;
-    }
-    reply_begin(reply, out, limit - (a->query.edns ? edns_room(a, facts) : 0), &scratch->names);
+    size_t limit = limit_of(a, facts, cap) - (a->query.edns ? edns_room(a, facts) : 0);
+    make_fit(a, limit - sign_room(a));
+    reply_begin(reply, out, limit - sign_room(a), &scratch->names);
     if (a->query.has_question) {
         size_t len = a->query.question_end - DNS_HEADER;
         memcpy(out + DNS_HEADER, a->query.bytes + DNS_HEADER, len);
@@ -38,6 +56,7 @@ static void finish(struct answer *a, struct reply *reply, const struct answer_fa
         edns_write(a, reply, facts);
     }
     a->len = reply_finish(reply, a->query.id, flags, a->query.has_question);
+    sign_write(a, facts, reply->bytes);
 }
 
 /* RFC 6891 section 6.1.1: an OPT for an OPT, also before a stream. */
@@ -78,7 +97,7 @@ static bool answer_transfer(struct answer *a, const struct answer_facts *facts)
     a->transfer_refused = true;
     if (!is_apex(a))
         return fail(a, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
-    if (!zone_acl_has(a->zone->allow_transfer, a->zone->transfer_count, facts->source))
+    if (!zone_acl_has(a->zone->allow_transfer, a->zone->transfer_count, facts->source, a->signer))
         return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
     a->transfer_refused = false;
     if (!is_served(a->zone))
@@ -97,7 +116,7 @@ static bool answer_notify(struct answer *a, const struct answer_facts *facts)
     if (!is_apex(a))
         return fail(a, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
     if (!(a->zone->flags & ZONE_IS_SECONDARY) ||
-        !zone_acl_has(a->zone->allow_notify, a->zone->notify_count, facts->source))
+        !zone_acl_has(a->zone->allow_notify, a->zone->notify_count, facts->source, a->signer))
         return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
     a->notify_refused = false;
     a->kind = ANSWER_NOTIFIED;
@@ -149,7 +168,7 @@ static bool dispatch(struct answer *a, struct reply *reply, struct answer_scratc
         return answer_transfer(a, facts);
     if (!a->zone)
         return fail(a, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
-    if (!zone_may_ask(a->zone, facts->source))
+    if (!zone_may_ask(a->zone, facts->source, a->signer))
         return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
     if (!is_served(a->zone))
         return fail_unserved(a);
@@ -186,17 +205,37 @@ static void clear(struct answer *a)
     a->transfer_refused = a->notify_refused = false;
     a->cookie = COOKIE_BAD;
     a->extended_error = EDE_NONE;
+    a->signature = TSIG_GOOD;
+    a->signer = NULL;
+    tsig_chain_init(&a->chain, NULL);
     a->zone = NULL;
+}
+
+/* What a query is before anybody looks for an answer. */
+static unsigned judge(struct answer *a, const struct answer_facts *facts,
+                      enum query_verdict verdict)
+{
+    static const uint8_t rcodes[] = {[QUERY_GOOD] = RCODE_NOERROR,
+                                     [QUERY_FORMERR] = RCODE_FORMERR,
+                                     [QUERY_NOTIMP] = RCODE_NOTIMP,
+                                     [QUERY_BADVERS] = RCODE_BADVERS,
+                                     [QUERY_COOKIE] = RCODE_NOERROR};
+    edns_judge(a, facts);
+    if (verdict == QUERY_FORMERR)
+        a->query.tsig.at = 0;
+    if (a->query.tsig.at)
+        sign_judge(a, facts);
+    if (a->signature != TSIG_GOOD)
+        return a->signature == TSIG_FORMERR ? RCODE_FORMERR : RCODE_NOTAUTH;
+    if (verdict == QUERY_NOTIMP)
+        a->extended_error = EDE_NOT_SUPPORTED;
+    return rcodes[verdict];
 }
 
 void answer_query(struct answer *a, struct answer_scratch *scratch, const struct zone_table *zones,
                   const struct hash_key *key, const uint8_t *query, size_t len,
                   const struct answer_facts *facts, uint8_t *out, size_t cap)
 {
-    static const uint8_t rcodes[] = {
-        [QUERY_GOOD] = RCODE_NOERROR,   [QUERY_FORMERR] = RCODE_FORMERR,
-        [QUERY_NOTIMP] = RCODE_NOTIMP,  [QUERY_BADVERS] = RCODE_BADVERS,
-        [QUERY_COOKIE] = RCODE_NOERROR, [QUERY_UNSIGNED] = RCODE_NOTAUTH};
     clear(a);
     enum query_verdict verdict = query_parse(&a->query, query, len);
     if (verdict == QUERY_DROP)
@@ -204,18 +243,15 @@ void answer_query(struct answer *a, struct answer_scratch *scratch, const struct
     a->kind = ANSWER_REPLY;
     a->edns = a->query.edns;
     a->dnssec_ok = a->query.dnssec_ok;
-    a->rcode = rcodes[verdict];
-    if (verdict == QUERY_NOTIMP)
-        a->extended_error = EDE_NOT_SUPPORTED;
+    a->rcode = judge(a, facts, verdict);
     struct reply reply;
-    edns_judge(a, facts);
     begin(a, &reply, scratch, facts, out, cap);
-    bool authoritative = false;
-    if (verdict == QUERY_COOKIE)
+    bool authoritative = false, open = a->signature == TSIG_GOOD && !a->truncated;
+    if (verdict == QUERY_COOKIE && open)
         answer_cookie(a, facts);
-    else if (verdict == QUERY_GOOD && wants_cookie(a, facts))
+    else if (verdict == QUERY_GOOD && open && wants_cookie(a, facts))
         a->rcode = RCODE_BADCOOKIE;
-    else if (verdict == QUERY_GOOD)
+    else if (verdict == QUERY_GOOD && open)
         authoritative = dispatch(a, &reply, scratch, zones, key, facts);
     if (a->kind == ANSWER_TRANSFER)
         begin_transfer(a, facts, out);

@@ -11,6 +11,7 @@
  *   transfer.c    AXFR as a stream of messages (RFC 5936)
  *   edns.c        the OPT and its options
  *   cookie.c      server cookies (RFC 7873, 9018)
+ *   sign.c        signatures by shared keys (RFC 8945)
  *   chaos.c       class CHAOS: version and identity
  *
  * Nothing here allocates, locks, logs or enters the kernel. */
@@ -24,6 +25,7 @@
 #include "server/answer/cookie.h"
 #include "server/answer/reply.h"
 #include "server/answer/zones.h"
+#include "server/dns/tsig.h"
 
 enum { ANSWER_UDP_SIZE = 1232 }; /* DNS flag day 2020: fits a path MTU of 1280 */
 
@@ -36,6 +38,7 @@ struct answer_text {
 struct answer_setting {
     struct answer_text version, identity, nsid;
     struct cookie_secrets cookies;
+    struct tsig_keys keys; /* lent */
     bool require_cookie; /* over UDP, of clients that know cookies: BADCOOKIE without a good one */
     /* When a secondary zone expires (wall clock, 0 unknown), by its row in the shared stats. */
     int64_t (*expire_at)(const void *arg, uint32_t row);
@@ -68,8 +71,11 @@ struct answer {
     enum cookie_verdict
         cookie;              /* not COOKIE_BAD: the client receives what is sent to its address */
     uint16_t extended_error; /* RFC 8914, 0 none */
-    const struct zone *zone; /* NULL when none was found */
-    struct query query;      /* as parsed; points into the query's bytes */
+    enum tsig_verdict signature;   /* of a query that has one; GOOD otherwise */
+    const struct tsig_key *signer; /* whose query it is for certain; NULL: not signed, or badly */
+    struct tsig_chain chain;       /* what the answers to it are signed with */
+    const struct zone *zone;       /* NULL when none was found */
+    struct query query;            /* as parsed; points into the query's bytes */
 };
 
 /* Working memory of one thread; begin with all zero. */

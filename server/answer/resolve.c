@@ -51,7 +51,8 @@ static bool follow(struct resolve *r)
 {
     name_hash(&r->name, r->key, r->scratch->hash);
     const struct zone *zone = zone_table_match(r->zones, &r->name, r->scratch->hash, r->qtype);
-    if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED || !zone_may_ask(zone, r->source))
+    if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED ||
+        !zone_may_ask(zone, r->source, r->answer->signer))
         return false;
     enter(r, zone);
     return true;

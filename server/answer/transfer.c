@@ -2,16 +2,19 @@
 
 #include "server/dns/wire.h"
 
-void transfer_begin(struct transfer *t, const struct image *image, const struct query *query,
-                    const uint8_t *opt, size_t opt_len)
+void transfer_begin(struct transfer *t, const struct answer *answer, const uint8_t *opt)
 {
+    const struct image *image = answer->zone->image;
+    const struct query *query = &answer->query;
     *t = (struct transfer){.image = image,
                            .node = node_next(image, NULL),
                            .id = query->id,
-                           .flags = FLAG_QR | FLAG_AA | (query->flags & FLAG_RD)};
+                           .flags = FLAG_QR | FLAG_AA | (query->flags & FLAG_RD),
+                           .is_signed = answer->signer,
+                           .chain = answer->chain};
     t->question_len = (uint16_t)(query->question_end - DNS_HEADER);
     memcpy(t->question, query->bytes + DNS_HEADER, t->question_len);
-    t->opt_len = (uint16_t)(opt_len <= sizeof t->opt ? opt_len : 0);
+    t->opt_len = (uint16_t)(answer->len <= sizeof t->opt ? answer->len : 0);
     if (t->opt_len)
         memcpy(t->opt, opt, t->opt_len);
 }
@@ -62,13 +65,14 @@ static void put_opt(const struct transfer *t, struct reply *reply)
     reply->count[SECTION_ADDITIONAL]++;
 }
 
-size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out, size_t cap)
+size_t transfer_next(struct transfer *t, struct reply_names *names, uint64_t now, uint8_t *out,
+                     size_t cap)
 {
     if (t->ended)
         return 0;
     struct reply reply;
     bool question = !t->begun, full = false;
-    cap -= question ? t->opt_len : 0;
+    cap -= (question ? t->opt_len : 0) + (t->is_signed ? tsig_room(t->chain.key) : 0);
     reply_begin(&reply, out, cap < TRANSFER_MESSAGE ? cap : TRANSFER_MESSAGE, names);
     if (question) {
         memcpy(out + DNS_HEADER, t->question, t->question_len);
@@ -95,6 +99,8 @@ size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out
     if (question)
         put_opt(t, &reply);
     size_t len = reply_finish(&reply, t->id, t->flags, question);
+    if (t->is_signed)
+        len = tsig_sign(&t->chain, out, len, now);
     t->bytes += len;
     t->messages++;
     return len;

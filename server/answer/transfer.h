@@ -1,4 +1,5 @@
-/* A whole zone as a stream of messages (AXFR, RFC 5936): SOA, every record, SOA.
+/* A whole zone as a stream of messages (AXFR, RFC 5936): SOA, every record, SOA. When the query was
+ * signed each message is (RFC 8945 section 5.3.1).
  *
  * The stream reads the image and keeps only where it is; the caller pins the zone while it lasts.
  */
@@ -19,12 +20,14 @@ struct transfer {
     uint16_t question_len;
     uint8_t opt[EDNS_OPT_MAX]; /* of the first message */
     uint16_t opt_len;
+    bool is_signed; /* every message is */
+    struct tsig_chain chain;
     uint64_t records, bytes, messages; /* of the zone: its SOA counts once */
 };
 
-/* `opt` is what answer_query wrote, `opt_len` bytes, maybe none. */
-void transfer_begin(struct transfer *t, const struct image *image, const struct query *query,
-                    const uint8_t *opt, size_t opt_len);
+/* `answer` is an ANSWER_TRANSFER, and `opt` what answer_query wrote. */
+void transfer_begin(struct transfer *t, const struct answer *answer, const uint8_t *opt);
 /* Writes the next message into `out` (`cap` at least 65535 bytes); returns its length, 0 when the
- * zone has been sent or cannot be (failed). */
-size_t transfer_next(struct transfer *t, struct reply_names *names, uint8_t *out, size_t cap);
+ * zone has been sent or cannot be (failed). `now`: the wall clock in seconds. */
+size_t transfer_next(struct transfer *t, struct reply_names *names, uint64_t now, uint8_t *out,
+                     size_t cap);

@@ -142,27 +142,35 @@ static bool same_bits(const unsigned char *a, const unsigned char *b, unsigned b
     return !(bits % 8) || !((a[bits / 8] ^ b[bits / 8]) & mask);
 }
 
-bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address)
+/* The address in network order; NULL: of no family a list can have. */
+static const unsigned char *address_bytes(const struct sockaddr *address, uint16_t *family)
 {
-    const unsigned char *bytes;
-    uint16_t family = address->sa_family;
-    if (family == AF_INET) {
-        bytes = (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    } else if (family == AF_INET6) {
-        const struct in6_addr *six =
-            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-        bytes = six->s6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(six)) {
-            family = AF_INET;
-            bytes += 12;
-        }
-    } else {
-        return false;
-    }
+    *family = address->sa_family;
+    if (*family == AF_INET)
+        return (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (*family != AF_INET6)
+        return NULL;
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (!IN6_IS_ADDR_V4MAPPED(six))
+        return six->s6_addr;
+    *family = AF_INET;
+    return six->s6_addr + 12;
+}
+
+bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address,
+                  const struct tsig_key *signer)
+{
+    uint16_t family;
+    const unsigned char *bytes = address_bytes(address, &family);
     for (uint32_t i = 0; i < count; i++) {
-        if (acl[i].family == family && acl[i].prefix <= (family == AF_INET ? 32 : 128) &&
-            same_bits(acl[i].address, bytes, acl[i].prefix))
+        if (acl[i].family == MSG_ACL_KEY) {
+            if (signer && !memcmp(acl[i].address, signer->id, sizeof signer->id))
+                return true;
+        } else if (bytes && acl[i].family == family &&
+                   acl[i].prefix <= (family == AF_INET ? 32 : 128) &&
+                   same_bits(acl[i].address, bytes, acl[i].prefix)) {
             return true;
+        }
     }
     return false;
 }
@@ -179,8 +187,9 @@ const struct zone *zone_table_match(const struct zone_table *zones, const struct
     return zone;
 }
 
-bool zone_may_ask(const struct zone *zone, const struct sockaddr *address)
+bool zone_may_ask(const struct zone *zone, const struct sockaddr *address,
+                  const struct tsig_key *signer)
 {
     return !(zone->flags & ZONE_LIMITS_QUERIES) || address->sa_family == AF_UNSPEC ||
-           zone_acl_has(zone->allow_query, zone->query_count, address);
+           zone_acl_has(zone->allow_query, zone->query_count, address, signer);
 }

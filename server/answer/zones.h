@@ -13,6 +13,7 @@
 
 #include "backend/contract/message.h"
 #include "server/dns/name.h"
+#include "server/dns/tsig.h"
 #include "server/image/node.h"
 
 struct zone {
@@ -60,7 +61,10 @@ struct zone *zone_table_find(const struct zone_table *table, const struct name *
  * of a cut (RFC 4035 section 3.1.4.1), when the parent is here too. NULL when there is none. */
 const struct zone *zone_table_match(const struct zone_table *zones, const struct name *name,
                                     const uint64_t *hash, uint16_t qtype);
-/* May queries for the zone come from the address? AF_UNSPEC is this server itself. */
-bool zone_may_ask(const struct zone *zone, const struct sockaddr *address);
-/* Does the list have the address? IPv4-mapped IPv6 addresses count as IPv4. */
-bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address);
+/* May queries for the zone come from the address, or whose key they are signed with (NULL none)?
+ * AF_UNSPEC is this server itself. */
+bool zone_may_ask(const struct zone *zone, const struct sockaddr *address,
+                  const struct tsig_key *signer);
+/* Does the list have the address, or the key? IPv4-mapped IPv6 addresses count as IPv4. */
+bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockaddr *address,
+                  const struct tsig_key *signer);

@@ -50,6 +50,12 @@ char *arena_copy(struct arena *arena, const char *text, size_t len)
     return copy;
 }
 
+void arena_wipe(struct arena *arena)
+{
+    for (struct arena_block *block = arena->last; block; block = block->previous)
+        explicit_bzero(block->data, block->used);
+}
+
 void arena_fini(struct arena *arena)
 {
     while (arena->last) {

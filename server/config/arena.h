@@ -18,4 +18,6 @@ struct arena {
 void *arena_alloc(struct arena *arena, size_t size);
 /* A copy of `len` bytes with a NUL behind them. */
 char *arena_copy(struct arena *arena, const char *text, size_t len);
+/* Overwrites all that was allocated. */
+void arena_wipe(struct arena *arena);
 void arena_fini(struct arena *arena);

@@ -115,6 +115,7 @@ static void fill(struct owner *owner, const char *path, const char *text, size_t
         read_tree(&r, root);
     zones_finish(&r);
     free(r.zones);
+    arena_wipe(&tree); /* it has the secrets as they were written */
     arena_fini(&tree);
     set_defaults(&owner->config, &owner->arena);
     if (owner->arena.failed || !r.folder)
@@ -149,8 +150,19 @@ void config_free(struct config *config)
         if (config->keys[i].secret)
             explicit_bzero(config->keys[i].secret, config->keys[i].secret_len);
     }
+    if (config->tsig.count)
+        explicit_bzero((void *)(uintptr_t)config->tsig.item,
+                       config->tsig.count * sizeof *config->tsig.item);
     arena_fini(&owner->arena);
     free(owner);
+}
+
+bool config_same_keys(const struct config *a, const struct config *b)
+{
+    bool same = a->tsig.count == b->tsig.count;
+    for (size_t i = 0; same && i < a->tsig.count; i++)
+        same = tsig_key_equal(&a->tsig.item[i], &b->tsig.item[i]);
+    return same;
 }
 
 static int read_all(int fd, struct buf *text)

@@ -11,18 +11,19 @@
 #include <sys/socket.h>
 
 #include "backend/base/buf.h"
+#include "server/dns/tsig.h"
 
 enum { CONFIG_TOLD_MAX = 255 };
 
 enum config_acl_kind { CONFIG_ACL_ADDRESS, CONFIG_ACL_KEY };
 
-/* One element of an address list: an address with a prefix (host: 32 or 128), or a key's name. */
+/* One element of an address list: an address with a prefix (host: 32 or 128), or a key. */
 struct config_acl {
     enum config_acl_kind kind;
     int family;          /* AF_INET, AF_INET6 */
     uint8_t address[16]; /* network order; the first 4 for AF_INET */
     unsigned prefix;
-    const char *key; /* index by name in keys; only for CONFIG_ACL_KEY */
+    const struct tsig_key *key; /* only for CONFIG_ACL_KEY */
 };
 
 struct config_acls {
@@ -34,8 +35,8 @@ struct config_acls {
 struct config_peer {
     struct sockaddr_storage address;
     socklen_t address_len;
-    char text[64];   /* ADDRESS@PORT, IPv6 without brackets */
-    const char *key; /* NULL none */
+    char text[64];              /* ADDRESS@PORT, IPv6 without brackets */
+    const struct tsig_key *key; /* what is sent to it is signed with; NULL none */
 };
 
 struct config_peers {
@@ -104,6 +105,7 @@ struct config {
     char *token_file; /* endpoint.token-file: absolute; default STATE/token */
     struct config_key *keys;
     size_t key_count;
+    struct tsig_keys tsig;     /* the same, ready for use */
     struct config_zone *zones; /* sorted by wire form; no two of one name */
     size_t zone_count;
     uint64_t memory_limit; /* policy.memory-limit in bytes; 0 none */
@@ -117,6 +119,8 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
 /* Reads a whole file into `text`. On failure returns ERR_SYSTEM and `errors` says which and why. */
 int config_read(const char *path, struct buf *text, struct buf *errors);
 void config_free(struct config *config);
+/* Have both the same keys, secrets included? */
+bool config_same_keys(const struct config *a, const struct config *b);
 /* The zone of a lower-case wire name, or NULL. */
 const struct config_zone *config_find_zone(const struct config *config, const uint8_t *wire,
                                            size_t len);

@@ -1,5 +1,6 @@
 #include "server/config/lists.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,6 +64,28 @@ static bool has_key(const struct config *config, const char *name)
     return false;
 }
 
+/* A key that is not whole has been reported, and stands in for itself. */
+static void prepare_key(const struct config_key *item, struct tsig_key *key)
+{
+    uint8_t wire[NAME_MAX_LEN];
+    size_t len = 0;
+    value_name(item->name, wire, &len);
+    enum tsig_algorithm algorithm =
+        item->algorithm ? tsig_algorithm_find(item->algorithm) : TSIG_SHA256;
+    tsig_key_init(key, wire, len, algorithm, item->secret ? item->secret : wire, item->secret_len);
+}
+
+static void prepare_keys(struct schema_reader *r, struct config *config)
+{
+    struct tsig_key *keys = arena_alloc(r->arena, config->key_count * sizeof *keys);
+    if (!keys)
+        return;
+    for (size_t i = 0; i < config->key_count; i++)
+        prepare_key(&config->keys[i], &keys[i]);
+    qsort(keys, config->key_count, sizeof *keys, tsig_key_compare);
+    config->tsig = (struct tsig_keys){keys, config->key_count};
+}
+
 void read_keys(struct schema_reader *r, const struct schema_key *key, const struct tree_node *value,
                void *to)
 {
@@ -81,6 +104,19 @@ void read_keys(struct schema_reader *r, const struct schema_key *key, const stru
             schema_refuse(r, key, tree_get(at, "name"), twice);
         config->key_count++;
     }
+    prepare_keys(r, config);
+}
+
+const struct tsig_key *lists_find_key(struct schema_reader *r, const struct schema_key *key,
+                                      const struct tree_node *value, const char *name)
+{
+    uint8_t wire[NAME_MAX_LEN];
+    size_t len = 0;
+    const char *why = value_name(name, wire, &len);
+    const struct tsig_key *found = why ? NULL : tsig_keys_find(&r->config->tsig, wire, len);
+    if (!found)
+        schema_refuse(r, key, value, why ? why : "is not among the keys; add it there");
+    return found;
 }
 
 static bool has_dependent(const struct dependent *items, size_t count, const char *name)

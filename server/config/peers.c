@@ -3,11 +3,10 @@
 #include <string.h>
 
 #include "backend/contract/message.h"
+#include "server/config/lists.h"
 #include "server/config/value.h"
 
 enum { DNS_PORT = 53, LIST_MAX = MSG_ACL_MAX };
-
-static const char no_tsig[] = "TSIG keys are not supported yet; use addresses";
 
 static void refuse_long(struct schema_reader *r, const struct schema_key *key,
                         const struct tree_node *value)
@@ -34,9 +33,10 @@ void read_peer_address(struct schema_reader *r, const struct schema_key *key,
 void read_peer_key(struct schema_reader *r, const struct schema_key *key,
                    const struct tree_node *value, void *to)
 {
-    (void)to;
-    if (schema_text(r, key, value))
-        report_add(r->report, value->line, value->column, "%s", no_tsig);
+    struct config_peer *peer = to;
+    const char *text = schema_text(r, key, value);
+    if (text)
+        peer->key = lists_find_key(r, key, value, text);
 }
 
 static bool has_peer(const struct config_peers *peers, const char *text)
@@ -96,8 +96,9 @@ static int read_acl(struct schema_reader *r, const struct schema_key *key,
         return 2;
     }
     if (strncmp(text, "key:", 4) == 0) {
-        report_add(r->report, at->line, at->column, "%s", no_tsig);
-        return -1;
+        const struct tsig_key *found = lists_find_key(r, key, at, text + 4);
+        *acl = (struct config_acl){.kind = CONFIG_ACL_KEY, .key = found};
+        return found ? 1 : -1;
     }
     const char *why = value_prefix(text, acl);
     if (why)
@@ -127,4 +128,17 @@ void read_acls(struct schema_reader *r, const struct schema_key *key, const stru
         return;
     memcpy(acls->items, items, count * sizeof *items);
     acls->count = count;
+}
+
+void read_addresses(struct schema_reader *r, const struct schema_key *key,
+                    const struct tree_node *value, void *to)
+{
+    struct config_acls *acls = to;
+    read_acls(r, key, value, to);
+    for (size_t i = 0; i < acls->count; i++) {
+        if (acls->items[i].kind == CONFIG_ACL_KEY) {
+            schema_refuse(r, key, value, "has a key; only addresses are possible here");
+            return;
+        }
+    }
 }

@@ -20,7 +20,8 @@ const struct schema_key schema_keys[] = {
      .read = read_section},
     {"", "keys", "list of mappings", "none",
      "keys: [{name: k., algorithm: hmac-sha256, secret: \"...\"}]",
-     "TSIG keys; checked, but not usable yet", .read = read_keys},
+     "TSIG keys (RFC 8945); lists and servers of a zone name them", .early = true,
+     .read = read_keys},
     {"", "zones", "list of mappings", "none",
      "zones: [{name: example.com., file: example.com.zone}]", "what is served", .read = read_zones},
     {"", "policy", "mapping", "", "policy: {memory-limit: 2G}",
@@ -93,7 +94,7 @@ const struct schema_key schema_keys[] = {
      "bits of an IPv6 address that are one network", .read = read_number, AT(rate.bits6),
      .least = 1, .most = 63},
     {"rate-limit", "exempt", "list of ADDRESS, ADDRESS/PREFIX, any or none", "none",
-     "exempt: [192.0.2.0/24]", "who is never limited; at most 64 entries", .read = read_acls,
+     "exempt: [192.0.2.0/24]", "who is never limited; at most 64 entries", .read = read_addresses,
      AT(rate.exempt)},
 
     {"endpoint", "listen", "list of unix:PATH or loopback ADDRESS@PORT",
@@ -129,16 +130,16 @@ const struct schema_key schema_keys[] = {
     {"zones[]", "notify", "list of ADDRESS[@PORT] or mappings", "none", "notify: [192.0.2.2]",
      "secondaries that are told of each new version", .read = read_peers,
      .offset = offsetof(struct zone_entry, zone.notify)},
-    {"zones[]", "allow-transfer", "list of ADDRESS, ADDRESS/PREFIX, any or none", "none",
-     "allow-transfer: [192.0.2.2, 198.51.100.0/24]",
+    {"zones[]", "allow-transfer", "list of ADDRESS, ADDRESS/PREFIX, key:NAME, any or none", "none",
+     "allow-transfer: [192.0.2.2, 198.51.100.0/24, key:xfr-key.]",
      "who may transfer the zone; at most 64 entries", .read = read_acls,
      .offset = offsetof(struct zone_entry, zone.allow_transfer)},
-    {"zones[]", "allow-query", "list of ADDRESS, ADDRESS/PREFIX, any or none", "any",
+    {"zones[]", "allow-query", "list of ADDRESS, ADDRESS/PREFIX, key:NAME, any or none", "any",
      "allow-query: [192.0.2.0/24]",
      "who may ask for the zone's data; others are told REFUSED; at most 64 entries",
      .read = read_acls, .offset = offsetof(struct zone_entry, zone.allow_query)},
-    {"zones[]", "allow-notify", "list of ADDRESS, ADDRESS/PREFIX, any or none", "the primaries",
-     "allow-notify: [192.0.2.1]",
+    {"zones[]", "allow-notify", "list of ADDRESS, ADDRESS/PREFIX, key:NAME, any or none",
+     "the primaries", "allow-notify: [192.0.2.1]",
      "who may announce a new version of a secondary zone; at most 64 entries; a list given "
      "replaces the default",
      .read = read_acls, .offset = offsetof(struct zone_entry, zone.allow_notify)},
@@ -147,7 +148,7 @@ const struct schema_key schema_keys[] = {
      "a server; a mapping of `primaries` or `notify` has it", .required = true,
      .read = read_peer_address},
     {"primaries[]", "key", "name of a key", "none", "key: xfr-key.",
-     "not supported yet, and refused", .read = read_peer_key},
+     "signs what is sent to the server, which must sign what it answers", .read = read_peer_key},
 
     {"policy", "memory-limit", "bytes, or with K, M, G or T", "none", "memory-limit: 2G",
      "memory of all processes together that calls for action", .read = read_size, AT(memory_limit)},
@@ -307,10 +308,12 @@ static const struct schema_key *find_key(const char *in, const struct tree_node 
 }
 
 static void read_pair(struct schema_reader *r, const char *in, const struct tree_node *map,
-                      const struct tree_node *name, char *base)
+                      const struct tree_node *name, char *base, bool early)
 {
     char path[SCHEMA_PATH_MAX];
     const struct schema_key *key = find_key(in, name);
+    if ((key && key->early) != early)
+        return;
     if (!key) {
         refuse_unknown(r, in, name);
         return;
@@ -329,9 +332,11 @@ void schema_read_map(struct schema_reader *r, const char *in, const struct tree_
                      void *base)
 {
     char path[SCHEMA_PATH_MAX];
-    for (const struct tree_node *name = node->first; name && !report_full(r->report);
-         name = name->next->next)
-        read_pair(r, in, node, name, base);
+    for (int pass = 0; pass < 2; pass++) {
+        for (const struct tree_node *name = node->first; name && !report_full(r->report);
+             name = name->next->next)
+            read_pair(r, in, node, name, base, pass == 0);
+    }
     for (const struct schema_key *k = schema_keys; k->name; k++) {
         if (k->required && strcmp(k->in, in) == 0 && !tree_get(node, k->name))
             report_add(r->report, node->line, node->column, "%s is missing; add for example %s",

@@ -38,6 +38,7 @@ struct schema_key {
     const char *example;
     const char *help;
     bool required;
+    bool early; /* read before those of its mapping that stand before it: they may refer to it */
     /* `to` is the struct of the mapping plus `offset`. */
     void (*read)(struct schema_reader *r, const struct schema_key *key,
                  const struct tree_node *value, void *to);

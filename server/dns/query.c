@@ -9,26 +9,10 @@ struct record {
     uint32_t ttl;
 };
 
-/* Skips a name that may be compressed, without following pointers. */
-static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
-{
-    for (size_t start = at; at < len && at - start < NAME_MAX_LEN;) {
-        uint8_t c = bytes[at];
-        if (c >= 0xc0)
-            return at + 2 <= len ? at + 2 : 0;
-        if (c > LABEL_MAX_LEN)
-            return 0;
-        at += (size_t)c + 1;
-        if (!c)
-            return at <= len ? at : 0;
-    }
-    return 0;
-}
-
 static bool read_record(struct record *r, const uint8_t *bytes, size_t len, size_t at)
 {
     r->owner = at;
-    at = skip_name(bytes, len, at);
+    at = name_skip(bytes, len, at);
     if (!at || at + DNS_RR_FIXED > len)
         return false;
     r->type = wire_get16(bytes + at);
@@ -45,8 +29,8 @@ static bool read_serial(const uint8_t *bytes, size_t len, const struct record *r
 {
     if (r->type != TYPE_SOA)
         return false;
-    size_t at = skip_name(bytes, len, r->rdata);
-    at = at ? skip_name(bytes, len, at) : 0;
+    size_t at = name_skip(bytes, len, r->rdata);
+    at = at ? name_skip(bytes, len, at) : 0;
     if (!at || at + 20 > r->end)
         return false;
     *serial = wire_get32(bytes + at);
@@ -93,7 +77,6 @@ static enum query_verdict read_records(struct query *q, size_t at)
     unsigned answers = wire_get16(q->bytes + 6), authority = wire_get16(q->bytes + 8);
     unsigned all = answers + authority + wire_get16(q->bytes + 10);
     uint8_t version = 0;
-    bool signed_with_tsig = false;
     for (unsigned i = 0; i < all; i++) {
         struct record r;
         if (!read_record(&r, q->bytes, q->len, at))
@@ -104,9 +87,8 @@ static enum query_verdict read_records(struct query *q, size_t at)
             if (!in_additional || !read_opt(q, &r, &version))
                 return QUERY_FORMERR;
         } else if (r.type == TYPE_TSIG) {
-            if (!in_additional || !last || r.rdlen == 0)
+            if (!in_additional || !last || !tsig_read(&q->tsig, q->bytes, q->len, r.owner))
                 return QUERY_FORMERR;
-            signed_with_tsig = true;
         } else if (r.type == TYPE_SIG && in_additional) {
             return QUERY_FORMERR; /* SIG(0), RFC 2931: it would be ignored, which nobody asked for
                                    */
@@ -116,17 +98,17 @@ static enum query_verdict read_records(struct query *q, size_t at)
     }
     if (at != q->len)
         return QUERY_FORMERR;
-    if (version > 0)
-        return QUERY_BADVERS;
-    return signed_with_tsig ? QUERY_UNSIGNED : QUERY_GOOD;
+    return version > 0 ? QUERY_BADVERS : QUERY_GOOD;
 }
 
-/* An opcode that is not known. An OPT is read all the same where the message is made as usual, as
- * RFC 6891 section 6.1.1 wants one for one. */
+/* An opcode that is not known. OPT and TSIG are read all the same where the message is made as
+ * usual, as RFC 6891 section 6.1.1 wants an OPT for one, and RFC 8945 section 5.3 a signature. */
 static enum query_verdict read_unknown(struct query *q)
 {
-    if (!q->has_question || read_records(q, q->question_end) == QUERY_FORMERR)
+    if (!q->has_question || read_records(q, q->question_end) == QUERY_FORMERR) {
         q->edns = q->dnssec_ok = false;
+        q->tsig.at = 0;
+    }
     return QUERY_NOTIMP;
 }
 
@@ -152,6 +134,7 @@ enum query_verdict query_parse(struct query *q, const uint8_t *bytes, size_t len
     q->edns = q->dnssec_ok = q->has_serial = false;
     q->udp_size = DNS_UDP_PLAIN;
     q->options = (struct edns_options){0};
+    q->tsig.at = 0;
     bool known = q->opcode == OPCODE_QUERY || q->opcode == OPCODE_NOTIFY;
     unsigned questions = wire_get16(bytes + 4);
     if (questions == 0 && known)

@@ -1,5 +1,5 @@
-/* A query message cut into its parts (RFC 1035 section 4.1, RFC 6891): strict, in place, without
- * allocation. Bytes are untrusted. */
+/* A query message cut into its parts (RFC 1035 section 4.1, RFC 6891, RFC 8945): strict, in place,
+ * without allocation. Bytes are untrusted; a signature is read here and not verified. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +8,7 @@
 
 #include "server/dns/edns.h"
 #include "server/dns/name.h"
+#include "server/dns/tsig.h"
 
 enum query_verdict {
     QUERY_GOOD,
@@ -15,8 +16,7 @@ enum query_verdict {
     QUERY_FORMERR, /* answer FORMERR */
     QUERY_NOTIMP,  /* an opcode this server does not know */
     QUERY_BADVERS, /* EDNS version above 0 */
-    QUERY_COOKIE,  /* no question, but a cookie: a new one is asked for (RFC 7873 section 5.4) */
-    QUERY_UNSIGNED /* signed with TSIG, which is not supported: NOTAUTH */
+    QUERY_COOKIE   /* no question, but a cookie: a new one is asked for (RFC 7873 section 5.4) */
 };
 
 struct query {
@@ -33,6 +33,7 @@ struct query {
     struct edns_options options; /* none of a version above 0; points into bytes */
     bool has_serial; /* NOTIFY with a SOA in the answer section, IXFR with one in authority */
     uint32_t serial;
+    struct tsig tsig; /* `at` is 0 when there is none; of no use after FORMERR */
 };
 
 /* Reads `len` bytes. On QUERY_DROP nothing else is set; otherwise id, flags and opcode are, and

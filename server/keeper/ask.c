@@ -99,7 +99,9 @@ static void finish(struct ask *ask, const struct ask_reply *reply)
     pump(k, kind);
 }
 
-static size_t write_query(const struct ask *ask, uint8_t out[512])
+enum { QUERY_MAX = DNS_HEADER + NAME_MAX_LEN + 4 + TSIG_RECORD_MAX };
+
+static size_t write_query(struct ask *ask, uint8_t out[QUERY_MAX])
 {
     memset(out, 0, DNS_HEADER);
     wire_put16(out, ask->id);
@@ -108,7 +110,9 @@ static size_t write_query(const struct ask *ask, uint8_t out[512])
     memcpy(out + DNS_HEADER, ask->name, ask->name_len);
     wire_put16(out + DNS_HEADER + ask->name_len, TYPE_SOA);
     wire_put16(out + DNS_HEADER + ask->name_len + 2, CLASS_IN);
-    return DNS_HEADER + ask->name_len + 4;
+    size_t len = DNS_HEADER + ask->name_len + 4;
+    tsig_chain_init(&ask->chain, ask->chain.key);
+    return ask->chain.key ? tsig_sign(&ask->chain, out, len, (uint64_t)clk_wall()) : len;
 }
 
 static bool read_soa(const uint8_t *m, size_t len, size_t at, const uint8_t *name, size_t name_len,
@@ -176,6 +180,17 @@ bool ask_read(const uint8_t *m, size_t len, enum ask_kind kind, uint16_t id, con
 
 static void try(struct ask *ask);
 
+static bool is_trusted(struct ask *ask, const uint8_t *m, size_t len)
+{
+    struct tsig_stream stream = {.chain = ask->chain};
+    if (!ask->chain.key)
+        return true;
+    enum tsig_verdict verdict = tsig_stream_take(&stream, m, len, (uint64_t)clk_wall());
+    if (verdict != TSIG_GOOD)
+        ask->distrust = tsig_reason(verdict, stream.error);
+    return verdict == TSIG_GOOD;
+}
+
 static void on_socket(void *ctx, uint32_t events)
 {
     struct ask *ask = ctx;
@@ -189,7 +204,8 @@ static void on_socket(void *ctx, uint32_t events)
         struct ask_reply reply = {.status = ERR_REFUSED};
         if (n < 0)
             snprintf(reply.reason, sizeof reply.reason, "%s", strerror(errno));
-        else if (!ask_read(m, (size_t)n, ask->kind, ask->id, ask->name, ask->name_len, &reply))
+        else if (!ask_read(m, (size_t)n, ask->kind, ask->id, ask->name, ask->name_len, &reply) ||
+                 !is_trusted(ask, m, (size_t)n))
             continue;
         finish(ask, &reply);
         return;
@@ -219,7 +235,9 @@ static void on_timer(void *ctx)
 {
     struct ask *ask = ctx;
     close_socket(ask);
-    if (ask->tries && give_up(ask))
+    if (ask->distrust)
+        fail_now(ask, ERR_SIGNATURE, ask->distrust);
+    else if (ask->tries && give_up(ask))
         fail_now(ask, ERR_TIMEOUT, "does not answer");
     else
         try(ask);
@@ -230,7 +248,7 @@ static void try(struct ask *ask)
     struct keeper *k = ask->keeper;
     const struct sockaddr *to = (const struct sockaddr *)&ask->address;
     int64_t pause = kinds[ask->kind].pause[ask->tries++];
-    uint8_t m[512];
+    uint8_t m[QUERY_MAX];
     ask->id = (uint16_t)rnd_u32();
     size_t len = write_query(ask, m);
     int fd = socket(to->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -309,12 +327,19 @@ void ask_start(struct ask *ask, enum ask_kind kind, bool urgent, const uint8_t *
     ask->name_len = name_len;
     ask->address = peer->address;
     ask->address_len = peer->address_len;
+    ask->chain.key = peer->key;
+    ask->distrust = NULL;
     ask->done = done;
     ask->ctx = ctx;
     ask->tries = 0;
     ask->queued = true;
     queue_put(&k->asks.queue[kind][urgent ? ASK_URGENT : ASK_NORMAL], ask);
     pump(k, kind);
+}
+
+void ask_rekey(struct ask *ask, const struct config_peer *peer)
+{
+    ask->chain.key = peer->key;
 }
 
 void ask_cancel(struct ask *ask)

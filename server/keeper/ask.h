@@ -2,7 +2,9 @@
  *
  * Each try has a fresh socket with a port of the kernel's choosing, connected, and a random id; an
  * answer counts only from that peer and with that id, question and opcode (RFC 5452), all else is
- * ignored as if it had not come. At most ASK_AT_ONCE of a kind are under way, urgent ones go before
+ * ignored as if it had not come. To a peer with a key (RFC 8945) the query is signed, and an answer
+ * whose signature is not good is waited out: a better one may come; if none does, there is no other
+ * try. At most ASK_AT_ONCE of a kind are under way, urgent ones go before
  * the others, and only ASK_SUSPECTS may be to servers that did not answer lately. An ask lies in
  * its owner's memory. */
 #pragma once
@@ -27,7 +29,7 @@ struct ask_soa {
 
 struct ask_reply {
     int status; /* 0, ERR_TIMEOUT, ERR_REFUSED (an ICMP error or an rcode), ERR_FORMAT,
-                   ERR_SYSTEM */
+                   ERR_SIGNATURE, ERR_SYSTEM */
     char reason[96];
     struct ask_soa soa; /* after ASK_SOA */
 };
@@ -41,6 +43,8 @@ struct ask {
     size_t name_len;
     struct sockaddr_storage address;
     socklen_t address_len;
+    struct tsig_chain chain; /* of the last try; key NULL: not signed */
+    const char *distrust;    /* why an answer to it was not taken; NULL: none came */
     void (*done)(void *ctx, const struct ask_reply *reply);
     void *ctx;
     struct ask *next;
@@ -69,6 +73,9 @@ void ask_fini(struct ask *ask);
 void ask_start(struct ask *ask, enum ask_kind kind, bool urgent, const uint8_t *name,
                size_t name_len, const struct config_peer *peer,
                void (*done)(void *ctx, const struct ask_reply *reply), void *ctx);
+/* The peer is the same in a new configuration, which takes the place of the one that lent the key.
+ */
+void ask_rekey(struct ask *ask, const struct config_peer *peer);
 /* Forgets what is under way; `done` is not called. */
 void ask_cancel(struct ask *ask);
 /* Is it an answer to the question? Returns false when it is to be ignored. */

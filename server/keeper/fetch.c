@@ -33,7 +33,8 @@ struct fetch {
     int64_t started, told;
     int stop; /* STOP_*: the serial is not wanted */
     struct axfr axfr;
-    size_t from, to; /* what is in input */
+    struct tsig_stream signature; /* with a key alone */
+    size_t from, to;              /* what is in input */
     uint8_t input[INPUT_SIZE];
 };
 
@@ -94,8 +95,11 @@ static int connect_to(struct fetch *f)
 
 static int send_query(struct fetch *f)
 {
-    uint8_t m[2 + AXFR_QUERY_MAX];
+    uint8_t m[2 + AXFR_QUERY_MAX + TSIG_RECORD_MAX];
     size_t len = axfr_query(&f->axfr, m + 2) + 2;
+    tsig_chain_init(&f->signature.chain, f->job->peer->key);
+    if (f->job->peer->key)
+        len = tsig_sign(&f->signature.chain, m + 2, len - 2, (uint64_t)clk_wall()) + 2;
     wire_put16(m, (unsigned)(len - 2));
     for (size_t at = 0; at < len;) {
         int err = wait_for(f, POLLOUT, idle_limit);
@@ -192,6 +196,20 @@ static int message_failed(struct fetch *f, int err)
     return fail(f, TRANSFER_BAD, "bad data: %s", f->axfr.reason);
 }
 
+/* Before anything else is read: an answer that is not from the primary says nothing. */
+static int check_signature(struct fetch *f, const uint8_t *m, size_t len)
+{
+    if (!f->job->peer->key)
+        return ERR_OK;
+    enum tsig_verdict verdict = tsig_stream_take(&f->signature, m, len, (uint64_t)clk_wall());
+    if (verdict == TSIG_GOOD)
+        return ERR_OK;
+    unsigned rcode = verdict == TSIG_MISSING && len >= DNS_HEADER ? m[3] & 15 : 0;
+    const char *why = tsig_reason(verdict, f->signature.error);
+    return rcode ? fail(f, TRANSFER_UNTRUSTED, "%s (code %u)", why, rcode)
+                 : fail(f, TRANSFER_UNTRUSTED, "%s", why);
+}
+
 static int receive(struct fetch *f)
 {
     for (;;) {
@@ -200,9 +218,13 @@ static int receive(struct fetch *f)
         int err = next_message(f, &m, &len);
         if (err)
             return err;
+        if (check_signature(f, m, len))
+            return ERR_CLOSED;
         int r = axfr_message(&f->axfr, m, len);
         f->outcome->records = f->axfr.records;
         f->outcome->messages = f->axfr.messages;
+        if (r == 1 && f->signature.pending) /* RFC 8945 section 5.3.1 */
+            return fail(f, TRANSFER_UNTRUSTED, "did not sign the last message");
         if (r == 1)
             return ERR_OK;
         if (r)

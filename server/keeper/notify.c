@@ -46,8 +46,10 @@ static void on_reply(void *ctx, const struct ask_reply *reply)
     p->failed = reply->status != ERR_OK;
     snprintf(p->reason, sizeof p->reason, "%s", reply->reason);
     if (p->failed && !p->told)
-        stats_event(z->keeper->stats, z->keeper->slot, EVENT_NOTIFY_FAILED, reply->status,
-                    z->config->name, "%s %s", z->config->notify.items[i].text, reply->reason);
+        stats_event(z->keeper->stats, z->keeper->slot,
+                    reply->status == ERR_SIGNATURE ? EVENT_TSIG : EVENT_NOTIFY_FAILED,
+                    reply->status, z->config->name, "%s %s", z->config->notify.items[i].text,
+                    reply->reason);
     p->told = p->failed;
     if (p->again)
         send_one(p, false);
@@ -108,6 +110,13 @@ int notify_start(struct zone *z, bool urgent)
     n->urgent |= urgent;
     after_served(z->keeper, &n->after, send_due);
     return ERR_OK;
+}
+
+void notify_rekey(struct zone *z)
+{
+    struct notifier *n = z->notifier;
+    for (size_t i = 0; n && i < n->count; i++)
+        ask_rekey(&n->peers[i].ask, &z->config->notify.items[i]);
 }
 
 void notify_forget(struct zone *z)

@@ -33,6 +33,8 @@ struct notifier {
 /* Sends to all, once the serve processes serve what they were told by now: a secondary asks at
  * once. `urgent` goes before what is queued. ERR_MEMORY. */
 int notify_start(struct zone *z, bool urgent);
+/* The zone has another configuration with the same peers. */
+void notify_rekey(struct zone *z);
 /* The zone goes away or its peers change. */
 void notify_forget(struct zone *z);
 /* How many have not acknowledged yet. */

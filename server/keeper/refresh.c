@@ -225,7 +225,9 @@ static void on_soa(void *ctx, const struct ask_reply *reply)
     struct secondary *s = ctx;
     struct zone *z = s->zone;
     if (reply->status) {
-        primary_failed(s, reply->status, EVENT_XFR_UNREACHABLE, reply->reason);
+        primary_failed(s, reply->status,
+                       reply->status == ERR_SIGNATURE ? EVENT_TSIG : EVENT_XFR_UNREACHABLE,
+                       reply->reason);
         return;
     }
     s->asked_serial = reply->soa.serial;
@@ -267,6 +269,7 @@ void refresh_transferred(struct zone *z, const struct transfer_outcome *o)
         [TRANSFER_UNREACHABLE] = {ERR_TIMEOUT, EVENT_XFR_UNREACHABLE},
         [TRANSFER_DECLINED] = {ERR_REFUSED, EVENT_XFR_REFUSED},
         [TRANSFER_BAD] = {ERR_FORMAT, EVENT_XFR_BAD},
+        [TRANSFER_UNTRUSTED] = {ERR_SIGNATURE, EVENT_TSIG},
         [TRANSFER_LOCAL] = {ERR_SYSTEM, EVENT_MEMORY_OUT},
     };
     struct secondary *s = z->secondary;
@@ -410,6 +413,12 @@ int refresh_primaries(struct zone *z)
         s->state = REFRESH_IDLE;
     loop_set_timer(&z->keeper->loop, &s->next, clk_mono_ns());
     return ERR_OK;
+}
+
+void refresh_rekey(struct zone *z)
+{
+    if (z->secondary)
+        ask_rekey(&z->secondary->ask, &z->config->primaries.items[current_primary(z->secondary)]);
 }
 
 void refresh_forget(struct zone *z)

@@ -53,6 +53,8 @@ void refresh_start(struct zone *z, bool force, bool urgent);
 void refresh_notified(struct zone *z, const struct msg_notify *notify);
 /* The primaries in the configuration changed. ERR_MEMORY. */
 int refresh_primaries(struct zone *z);
+/* The zone has another configuration with the same primaries. */
+void refresh_rekey(struct zone *z);
 void refresh_forget(struct zone *z);
 /* From transfer.c: a transfer began, or ended. */
 void refresh_transferring(struct zone *z);

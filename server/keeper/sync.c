@@ -100,11 +100,11 @@ static unsigned copy_acls(const struct config_acls *from, struct msg_acl to[MSG_
 {
     unsigned n = 0;
     for (size_t i = 0; i < from->count && n < MSG_ACL_MAX; i++) {
-        if (from->items[i].kind != CONFIG_ACL_ADDRESS)
-            continue;
-        to[n].family = (uint16_t)from->items[i].family;
-        to[n].prefix = (uint16_t)from->items[i].prefix;
-        memcpy(to[n++].address, from->items[i].address, sizeof to->address);
+        const struct config_acl *acl = &from->items[i];
+        bool key = acl->kind == CONFIG_ACL_KEY;
+        to[n].family = key ? MSG_ACL_KEY : (uint16_t)acl->family;
+        to[n].prefix = (uint16_t)acl->prefix;
+        memcpy(to[n++].address, key ? acl->key->id : acl->address, sizeof to->address);
     }
     return n;
 }

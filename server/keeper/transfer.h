@@ -20,9 +20,10 @@ enum transfer_verdict {
     TRANSFER_CURRENT, /* the primary has what is served */
     TRANSFER_OLDER,   /* it has less */
     TRANSFER_UNREACHABLE,
-    TRANSFER_DECLINED, /* it refused */
-    TRANSFER_BAD,      /* what it sent is no good */
-    TRANSFER_LOCAL     /* our own trouble: memory, processes */
+    TRANSFER_DECLINED,  /* it refused */
+    TRANSFER_BAD,       /* what it sent is no good */
+    TRANSFER_UNTRUSTED, /* it is not signed, or not well */
+    TRANSFER_LOCAL      /* our own trouble: memory, processes */
 };
 
 struct transfer_outcome {

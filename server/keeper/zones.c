@@ -302,11 +302,17 @@ int zones_start(struct keeper *k)
     return ERR_OK;
 }
 
+static bool same_key(const struct tsig_key *a, const struct tsig_key *b)
+{
+    return a && b ? tsig_key_equal(a, b) : a == b;
+}
+
 static bool same_peers(const struct config_peers *a, const struct config_peers *b)
 {
     bool same = a->count == b->count;
     for (size_t i = 0; same && i < a->count; i++)
-        same = !strcmp(a->items[i].text, b->items[i].text);
+        same = !strcmp(a->items[i].text, b->items[i].text) &&
+               same_key(a->items[i].key, b->items[i].key);
     return same;
 }
 
@@ -316,8 +322,7 @@ static bool same_acls(const struct config_acls *a, const struct config_acls *b)
     for (size_t i = 0; same && i < a->count; i++) {
         const struct config_acl *x = &a->items[i], *y = &b->items[i];
         same = x->kind == y->kind && x->family == y->family && x->prefix == y->prefix &&
-               !memcmp(x->address, y->address, sizeof x->address) &&
-               (!x->key || !y->key ? x->key == y->key : !strcmp(x->key, y->key));
+               !memcmp(x->address, y->address, sizeof x->address) && same_key(x->key, y->key);
     }
     return same;
 }
@@ -338,6 +343,8 @@ static void zone_configure(struct zone *z, const struct config_zone *now)
                      "the zone's secondaries were changed meanwhile");
     }
     z->config = now;
+    notify_rekey(z);
+    refresh_rekey(z);
     if (primaries && z->secondary && !rows_resize(z))
         refresh_primaries(z);
     if (acls)

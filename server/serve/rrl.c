@@ -90,7 +90,7 @@ enum rrl_verdict rrl_judge(struct rrl *rrl, const struct sockaddr_storage *sourc
         entry->full = full;
         return RRL_SEND;
     }
-    if (zone_acl_has(limits->exempt, limits->exempt_count, (const struct sockaddr *)source))
+    if (zone_acl_has(limits->exempt, limits->exempt_count, (const struct sockaddr *)source, NULL))
         return RRL_SEND;
     return over(entry, limits->slip);
 }

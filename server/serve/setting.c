@@ -60,8 +60,10 @@ static int64_t expire_at(const void *stats, uint32_t row)
 void setting_read(struct answer_setting *setting, const struct config *config,
                   const struct stats *stats)
 {
-    *setting = (struct answer_setting){
-        .require_cookie = config->require_cookie, .expire_at = expire_at, .expire_arg = stats};
+    *setting = (struct answer_setting){.keys = config->tsig,
+                                       .require_cookie = config->require_cookie,
+                                       .expire_at = expire_at,
+                                       .expire_arg = stats};
     set_text(&setting->version, config->version);
     set_text(&setting->identity, config->identity);
     set_text(&setting->nsid, config->nsid);

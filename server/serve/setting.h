@@ -8,6 +8,7 @@
 #include "server/answer/answer.h"
 #include "server/config/config.h"
 
-/* Fills `setting`; what is wrong with the secrets is logged, and random ones are used then. */
+/* Fills `setting`, which lends the keys of `config`; what is wrong with the secrets is logged, and
+ * random ones are used then. */
 void setting_read(struct answer_setting *setting, const struct config *config,
                   const struct stats *stats);

@@ -149,7 +149,7 @@ static void begin_transfer(struct worker *w, struct connection *c, const struct 
     struct zone *zone = (struct zone *)(uintptr_t)answer->zone;
     zone_pin(zone);
     c->pinned = zone;
-    transfer_begin(&c->transfer, zone->image, &answer->query, opt, answer->len);
+    transfer_begin(&c->transfer, answer, opt);
     struct stats *stats = w->shared->stats;
     c->row_bit = take_row(w->tcp);
     c->row = &stats->transfers_out[w->shared->slot][w->index][c->row_bit];
@@ -349,7 +349,8 @@ static void stream(struct worker *w, unsigned i)
     struct connection *c = &w->tcp->connection[i];
     while (c->pinned && has_room(c)) {
         unsigned char *out = out_buffer(w->tcp, i) + c->out;
-        size_t len = transfer_next(&c->transfer, &w->scratch.names, out + LENGTH, DNS_MESSAGE_MAX);
+        size_t len =
+            transfer_next(&c->transfer, &w->scratch.names, w->now, out + LENGTH, DNS_MESSAGE_MAX);
         if (len == 0) {
             bool failed = c->transfer.failed;
             end_transfer(w, c, failed ? TRANSFER_FAILED : TRANSFER_DONE,

@@ -74,7 +74,7 @@ static bool is_limited(struct worker *w, const struct sockaddr_storage *source, 
                        const struct answer_facts *facts, unsigned char *out)
 {
     uint64_t what;
-    if (a->kind == ANSWER_NOTIFIED || a->cookie != COOKIE_BAD)
+    if (a->kind == ANSWER_NOTIFIED || a->cookie != COOKIE_BAD || a->signer)
         return false;
     enum rrl_kind kind = classify(w, a, &what);
     enum rrl_verdict verdict = rrl_judge(w->rrl, source, kind, what, w->udp->now);

@@ -174,7 +174,8 @@ static bool same_service(const struct config *a, const struct config *b)
 {
     return !strcmp(a->version, b->version) && !strcmp(a->identity, b->identity) &&
            !strcmp(a->nsid, b->nsid) && !strcmp(a->cookie_secret_file, b->cookie_secret_file) &&
-           a->require_cookie == b->require_cookie && !memcmp(&a->tcp, &b->tcp, sizeof a->tcp);
+           a->require_cookie == b->require_cookie && !memcmp(&a->tcp, &b->tcp, sizeof a->tcp) &&
+           config_same_keys(a, b);
 }
 
 static void change_service(struct supervisor *sup, const struct config *old)
@@ -266,7 +267,7 @@ out:
     config_free(next);
     if (fd >= 0)
         close(fd);
-    buf_fini(&text);
+    buf_wipe(&text);
     buf_fini(&errors);
 }
 

@@ -90,7 +90,7 @@ static int read_configuration(struct supervisor *sup, const char *path)
 out:
     if (errors.len)
         fprintf(stderr, "%s%s", errors.data, errors.data[errors.len - 1] == '\n' ? "" : "\n");
-    buf_fini(&text);
+    buf_wipe(&text);
     buf_fini(&errors);
     return status;
 }

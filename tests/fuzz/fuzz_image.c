@@ -23,8 +23,8 @@ static void ask(const struct zone_table *zones, const struct hash_key *key)
         answer_query(&a, &scratch, zones, key, q, DNS_HEADER + n + 4, &facts, out, sizeof out);
         if (i == 0 && a.zone) {
             struct transfer t;
-            transfer_begin(&t, a.zone->image, &a.query, out, a.len);
-            for (int k = 0; k < 100 && transfer_next(&t, &scratch.names, out, sizeof out); k++)
+            transfer_begin(&t, &a, out);
+            for (int k = 0; k < 100 && transfer_next(&t, &scratch.names, 0, out, sizeof out); k++)
                 ;
         }
     }

@@ -293,9 +293,9 @@ static void test_transfer(void **state)
     ask(f, &a, out, q, len, true);
     assert_int_equal(a.kind, ANSWER_TRANSFER);
     struct transfer t;
-    transfer_begin(&t, f->zone->image, &a.query, out, a.len);
+    transfer_begin(&t, &a, out);
     size_t records = 0, n;
-    while ((n = transfer_next(&t, &f->scratch.names, out, sizeof out))) {
+    while ((n = transfer_next(&t, &f->scratch.names, 0, out, sizeof out))) {
         ldns_pkt *pkt = NULL;
         assert_int_equal(ldns_wire2pkt(&pkt, out, n), LDNS_STATUS_OK);
         records += ldns_pkt_ancount(pkt);
@@ -331,7 +331,7 @@ static void test_may_ask(void **state)
         m.query_count = cases[i].count;
         m.allow_query[0] = cases[i].acl;
         struct zone *zone = zone_new(&m, NULL, &f->key);
-        if (zone_may_ask(zone, (struct sockaddr *)&from) != cases[i].may)
+        if (zone_may_ask(zone, (struct sockaddr *)&from, NULL) != cases[i].may)
             fail_msg("row %zu", i);
         zone_unpin(zone);
     }

@@ -12,9 +12,9 @@
 #include "backend/base/buf.h"
 #include "server/config/config.h"
 
-#define HEAD    "server: {listen: 127.0.0.1@5300}\n"
-#define L32     "abcdefghijklmnopqrstuvwxyzabcdef"
-#define NO_TSIG "TSIG keys are not supported yet; use addresses"
+#define HEAD   "server: {listen: 127.0.0.1@5300}\n"
+#define L32    "abcdefghijklmnopqrstuvwxyzabcdef"
+#define NO_KEY "is not among the keys; add it there"
 
 struct row {
     const char *yaml;
@@ -189,11 +189,12 @@ static const struct row rows[] = {
       "2:64: zones[].primaries goes", "2:89: zones[].allow-notify is for secondaries",
       "2:89: zones[].allow-notify is for secondaries"}},
     {HEAD "zones: [{name: a, primaries: [{address: 192.0.2.1, key: k}, {key: k}, {}]}]",
-     {"2:57: " NO_TSIG, "2:61: primaries[].address is missing", "2:67: " NO_TSIG,
-      "2:71: primaries[].address is missing"}},
+     {"2:57: primaries[].key: \"k\" " NO_KEY, "2:61: primaries[].address is missing",
+      "2:67: primaries[].key: \"k\" " NO_KEY, "2:71: primaries[].address is missing"}},
     {HEAD
      "zones: [{name: a, file: x, notify: [{address: 192.0.2.1, key: k}, 192.0.2.1, 192.0.2.1@53]}]",
-     {"2:63: " NO_TSIG, "2:67: zones[].notify: \"192.0.2.1\" stands in the list already",
+     {"2:63: primaries[].key: \"k\" " NO_KEY,
+      "2:67: zones[].notify: \"192.0.2.1\" stands in the list already",
       "2:78: zones[].notify: \"192.0.2.1@53\" stands in the list already"}},
     {HEAD "zones: [{name: a, primaries: []}]", {"2:30: zones[].primaries is an empty list"}},
     {HEAD "zones: [{name: a, file: x, allow-transfer: [10.0.0.1/8, 10.0.0.0/33, '::/129', x, "
@@ -207,7 +208,14 @@ static const struct row rows[] = {
       "or none",
       "2:83: zones[].allow-transfer: \"1.2.3.4@53\" has a port"}},
     {HEAD "zones: [{name: a, file: x, allow-transfer: [127.0.0.1, key:k, none]}]",
-     {"2:56: " NO_TSIG, "2:63: zones[].allow-transfer: \"none\" stands beside other entries"}},
+     {"2:56: zones[].allow-transfer: \"key:k\" " NO_KEY,
+      "2:63: zones[].allow-transfer: \"none\" stands beside other entries"}},
+    {HEAD "zones: [{name: a, file: x, allow-query: ['key:', 'key:a..b', key:k]}]\n"
+          "keys: [{name: K, algorithm: hmac-sha256, secret: QQ==}]",
+     {"2:42: zones[].allow-query: \"key:\" is not a domain name",
+      "2:50: zones[].allow-query: \"key:a..b\" is not a domain name"}},
+    {HEAD "rate-limit: {exempt: [key:k]}\nkeys: [{name: k, algorithm: hmac-md5, secret: QQ==}]",
+     {"2:22: rate-limit.exempt has a key; only addresses are possible here"}},
 
     /* policy and dependents. */
     {HEAD "policy: {memory-limit: 2}",

@@ -341,6 +341,48 @@ static void test_tcp(void **state)
     config_free(c);
 }
 
+static void test_keys_are_named(void **state)
+{
+    (void)state;
+    struct config *c = parse("/etc/zd/zonedeck.yaml",
+                             "server: {listen: 127.0.0.1}\n"
+                             "zones:\n"
+                             "  - {name: a, file: f, allow-transfer: [10.0.0.0/8, key:B]}\n"
+                             "  - {name: b, primaries: [{address: 192.0.2.1, key: a.}]}\n"
+                             "keys:\n"
+                             "  - {name: b, algorithm: hmac-sha512, secret: AAA=}\n"
+                             "  - {name: a, algorithm: hmac-md5, secret: AAAA}\n");
+    assert_int_equal(c->tsig.count, 2);
+    assert_int_equal(c->tsig.item[0].algorithm, TSIG_MD5);
+    assert_int_equal(c->zones[0].allow_transfer.items[1].kind, CONFIG_ACL_KEY);
+    assert_ptr_equal(c->zones[0].allow_transfer.items[1].key, &c->tsig.item[1]);
+    assert_ptr_equal(c->zones[1].primaries.items[0].key, &c->tsig.item[0]);
+    config_free(c);
+}
+
+/* What makes a reload put a new serve process into place. */
+static void test_same_keys(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"",
+                                       "keys: [{name: k, algorithm: hmac-sha256, secret: AAAA}]",
+                                       "keys: [{name: k, algorithm: hmac-sha256, secret: AAAB}]",
+                                       "keys: [{name: k, algorithm: hmac-sha224, secret: AAAA}]",
+                                       "keys: [{name: l, algorithm: hmac-sha256, secret: AAAA}]",
+                                       "keys: [{name: k, algorithm: hmac-sha256, secret: AAAA}, "
+                                       "{name: l, algorithm: hmac-sha256, secret: AAAA}]"};
+    enum { COUNT = sizeof keys / sizeof *keys };
+    for (size_t i = 0; i < COUNT * COUNT; i++) {
+        char a[200], b[200];
+        snprintf(a, sizeof a, "server: {listen: 127.0.0.1}\n%s", keys[i / COUNT]);
+        snprintf(b, sizeof b, "server: {listen: 127.0.0.1}\n%s", keys[i % COUNT]);
+        struct config *x = parse("/c.yaml", a), *y = parse("/c.yaml", b);
+        assert_int_equal(config_same_keys(x, y), i / COUNT == i % COUNT);
+        config_free(x);
+        config_free(y);
+    }
+}
+
 static void test_allow_query(void **state)
 {
     (void)state;
@@ -392,7 +434,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tcp),          cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_allow_query),  cmocka_unit_test(test_least),
+        cmocka_unit_test(test_allow_query),  cmocka_unit_test(test_keys_are_named),
+        cmocka_unit_test(test_same_keys),    cmocka_unit_test(test_least),
         cmocka_unit_test(test_what_is_told), cmocka_unit_test(test_full),
         cmocka_unit_test(test_paths),        cmocka_unit_test(test_directory),
         cmocka_unit_test(test_many),

@@ -110,7 +110,7 @@ static const struct row rows[] = {
      LITERAL(Q RR("\xfa", "x", "\0\1") RR("\xfa", "x", "\0\1")),
      QUERY_FORMERR,
      false},
-    {"TSIG", 0, {1, 0, 0, 1}, LITERAL(Q RR("\xfa", "x", "\0\1")), QUERY_UNSIGNED, false},
+    {"TSIG of class IN", 0, {1, 0, 0, 1}, LITERAL(Q RR("\xfa", "x", "\0\1")), QUERY_FORMERR, false},
     {"W32 SIG(0)", 0, {1, 0, 0, 1}, LITERAL(Q RR("\x18", "x", "\0\1")), QUERY_FORMERR, false},
 };
 
