@@ -180,11 +180,14 @@ bool ask_read(const uint8_t *m, size_t len, enum ask_kind kind, uint16_t id, con
 
 static void try(struct ask *ask);
 
+/* Looked at before the rest, as an answer of TSIG errors may be without the question. */
 static bool is_trusted(struct ask *ask, const uint8_t *m, size_t len)
 {
     struct tsig_stream stream = {.chain = ask->chain};
     if (!ask->chain.key)
         return true;
+    if (len < DNS_HEADER || wire_get16(m) != ask->id || !(m[2] & 0x80))
+        return false;
     enum tsig_verdict verdict = tsig_stream_take(&stream, m, len, (uint64_t)clk_wall());
     if (verdict != TSIG_GOOD)
         ask->distrust = tsig_reason(verdict, stream.error);
@@ -204,8 +207,8 @@ static void on_socket(void *ctx, uint32_t events)
         struct ask_reply reply = {.status = ERR_REFUSED};
         if (n < 0)
             snprintf(reply.reason, sizeof reply.reason, "%s", strerror(errno));
-        else if (!ask_read(m, (size_t)n, ask->kind, ask->id, ask->name, ask->name_len, &reply) ||
-                 !is_trusted(ask, m, (size_t)n))
+        else if (!is_trusted(ask, m, (size_t)n) ||
+                 !ask_read(m, (size_t)n, ask->kind, ask->id, ask->name, ask->name_len, &reply))
             continue;
         finish(ask, &reply);
         return;

@@ -223,14 +223,38 @@ def _stop_all():
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
+class Key:
+    """A TSIG key, in words all servers translate: they have it when it is in their `keys`."""
+
+    def __init__(self, name, algorithm="hmac-sha256", secret="MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="):
+        self.name, self.algorithm, self.secret = name, algorithm, secret
+
+    @property
+    def dig(self):
+        """As dig -y and kdig -y take it."""
+        return f"{self.algorithm}:{self.name}:{self.secret}"
+
+
+def _peer(peer):
+    """(address, port, name of a key or None)"""
+    address, port, *key = peer
+    return address, port, key[0].name if key and key[0] else None
+
+
+def _split(allowed):
+    """Addresses, and names of keys, of a list."""
+    return ([a for a in allowed if not a.startswith("key:")],
+            [a[4:] for a in allowed if a.startswith("key:")])
+
+
 def primary(name, file, transfer=(), notify=()):
-    """A zone of a server under test, in words all of them translate. transfer: addresses that may
-    fetch it; notify: (address, port) of secondaries."""
+    """A zone of a server under test, in words all of them translate. transfer: addresses or
+    key:NAME that may fetch it; notify: (address, port) or (address, port, Key) of secondaries."""
     return {"name": name, "file": str(file), "transfer": list(transfer), "notify": list(notify)}
 
 
 def secondary(name, primaries, allow_notify=("127.0.0.1",), transfer=(), notify=()):
-    """primaries: (address, port) of each."""
+    """primaries: (address, port) or (address, port, Key) of each."""
     return {"name": name, "primaries": list(primaries), "allow_notify": list(allow_notify),
             "transfer": list(transfer), "notify": list(notify)}
 
@@ -252,7 +276,7 @@ class Zonedeckd(Server):
     def __init__(self, zones=(), port=None, listen=None, threads=2, extra="", server_extra="",
                  state=None):
         super().__init__(port=port)
-        self.zones, self.threads = list(zones), threads
+        self.zones, self.threads, self.keys = list(zones), threads, []
         self.extra, self.server_extra = extra, server_extra
         self.listen = listen or [f"127.0.0.1@{self.port}", f"::1@{self.port}"]
         self.config = self.folder / "zonedeck.yaml"
@@ -266,6 +290,9 @@ class Zonedeckd(Server):
             lines.append("  user: nobody")
         lines += [self.server_extra] if self.server_extra else []
         lines += ["endpoint:", f"  listen: [{json.dumps(f'unix:{self.socket}')}]"]
+        lines += ["keys:"] if self.keys else []
+        lines += [f"  - {{name: {k.name}, algorithm: {k.algorithm}, secret: \"{k.secret}\"}}"
+                  for k in self.keys]
         lines += ["zones:"] if self.zones else []
         lines += [f"  - {json.dumps(self._zone(zone))}" for zone in self.zones]
         lines += [self.extra] if self.extra else []
@@ -282,15 +309,20 @@ class Zonedeckd(Server):
         if "file" in zone:
             out["file"] = zone["file"]
         else:
-            out["primaries"] = [f"{a}@{p}" for a, p in zone["primaries"]]
+            out["primaries"] = Zonedeckd._peers(zone["primaries"])
             out["allow-notify"] = zone["allow_notify"]
         if zone["transfer"]:
             out["allow-transfer"] = zone["transfer"]
         if zone["notify"]:
-            out["notify"] = [f"{a}@{p}" for a, p in zone["notify"]]
+            out["notify"] = Zonedeckd._peers(zone["notify"])
         if "query" in zone:
             out["allow-query"] = zone["query"]
         return out
+
+    @staticmethod
+    def _peers(peers):
+        return [{"address": f"{a}@{p}", "key": k} if k else f"{a}@{p}"
+                for a, p, k in map(_peer, peers)]
 
     def command(self):
         return [ours("zonedeckd"), "-c", self.config]
@@ -417,7 +449,7 @@ class Peer(Server):
 
     def __init__(self, zones=(), port=None, minimal=False):
         super().__init__(port=port)
-        self.zones, self.minimal = list(zones), minimal
+        self.zones, self.minimal, self.keys = list(zones), minimal, []
         if zones:
             self.ready_name = zones[0]["name"]
 
@@ -455,20 +487,30 @@ class Bind(Peer):
                  "  tcp-clients 1000; notify explicit; notify-delay 0; serial-query-rate 1000;",
                  "  min-refresh-time 1; min-retry-time 1; transfers-in 100; transfers-per-ns 100;",
                  "};", "controls { };", 'logging { category default { default_stderr; }; };']
+        lines += [f'key "{k.name}" {{ algorithm {k.algorithm}; secret "{k.secret}"; }};'
+                  for k in self.keys]
         lines += [self._zone(zone) for zone in self.zones]
         (self.folder / "named.conf").write_text("\n".join(lines) + "\n")
 
     def _zone(self, zone):
-        allowed = "".join(f"{a}; " for a in zone["transfer"]) or "none; "
-        also = "".join(f"{a} port {p}; " for a, p in zone["notify"])
+        allowed = self._list(zone["transfer"]) or "none; "
+        also = self._peers(zone["notify"])
         text = f'zone "{zone["name"]}" {{ allow-transfer {{ {allowed}}}; also-notify {{ {also}}}; '
         if "file" in zone:
             return text + f'type primary; file "{zone["file"]}"; }};'
-        primaries = "".join(f"{a} port {p}; " for a, p in zone["primaries"])
-        notify = "".join(f"{a}; " for a in zone["allow_notify"])
+        primaries = self._peers(zone["primaries"])
+        notify = self._list(zone["allow_notify"])
         return (text + f'type secondary; primaries {{ {primaries}}}; '
                 f'allow-notify {{ {notify}}}; request-ixfr no; '
                 f'file "{self.folder}/{zone["name"]}secondary"; }};')
+
+    @staticmethod
+    def _list(allowed):
+        return "".join(f"{a.replace('key:', 'key ')}; " for a in allowed)
+
+    @staticmethod
+    def _peers(peers):
+        return "".join(f"{a} port {p}{f' key {k}' if k else ''}; " for a, p, k in map(_peer, peers))
 
     def command(self):
         return [program(self.binary), "-g", "-c", self.folder / "named.conf", "-n", "1"]
@@ -487,21 +529,31 @@ class Nsd(Peer):
                  "  rrl-whitelist-ratelimit: 0", "  server-count: 1", "  tcp-count: 200",
                  "  xfrd-reload-timeout: 0", f"  minimal-responses: {yes}", "  hide-version: yes",
                  "  verbosity: 1", "remote-control:", "  control-enable: no"]
+        for key in self.keys:
+            lines += ["key:", f'  name: "{key.name}"', f"  algorithm: {key.algorithm}",
+                      f'  secret: "{key.secret}"']
         lines += [self._zone(zone) for zone in self.zones]
         (self.folder / "nsd.conf").write_text("\n".join(lines) + "\n")
 
     def _zone(self, zone):
         lines = ["zone:", f'  name: "{zone["name"]}"']
-        lines += [f"  provide-xfr: {a} NOKEY" for a in zone["transfer"]]
-        lines += [f"  notify: {a}@{p} NOKEY" for a, p in zone["notify"]]
+        lines += self._list("provide-xfr", zone["transfer"])
+        lines += [f"  notify: {a}@{p} {k or 'NOKEY'}" for a, p, k in map(_peer, zone["notify"])]
         if "file" in zone:
             lines.append(f'  zonefile: "{zone["file"]}"')
         else:
             lines += [f'  zonefile: "{self.folder}/{zone["name"]}secondary"',
                       "  min-refresh-time: 1", "  min-retry-time: 1"]
-            lines += [f"  request-xfr: AXFR {a}@{p} NOKEY" for a, p in zone["primaries"]]
-            lines += [f"  allow-notify: {a} NOKEY" for a in zone["allow_notify"]]
+            lines += [f"  request-xfr: AXFR {a}@{p} {k or 'NOKEY'}"
+                      for a, p, k in map(_peer, zone["primaries"])]
+            lines += self._list("allow-notify", zone["allow_notify"])
         return "\n".join(lines)
+
+    @staticmethod
+    def _list(option, allowed):
+        addresses, keys = _split(allowed)
+        return ([f"  {option}: {a} NOKEY" for a in addresses]
+                + [f"  {option}: 127.0.0.0/8 {k}" for k in keys])
 
     def command(self):
         return [program(self.binary), "-d", "-c", self.folder / "nsd.conf"]
@@ -523,17 +575,18 @@ class Knot(Peer):
                           "    refresh-min-interval: 2", "    retry-min-interval: 1"]
             for key, addresses in peers:
                 names = []
-                for address, port in addresses:
-                    names.append(remotes.setdefault(f"{address}@{port}", f"r{len(remotes)}"))
+                for peer in map(_peer, addresses):
+                    names.append(remotes.setdefault(peer, f"r{len(remotes)}"))
                 if names:
                     lines.append(f"    {key}: [{', '.join(names)}]")
+            rules = []
             for action, addresses in (("transfer", zone["transfer"]),
                                       ("notify", zone.get("allow_notify", []))):
-                if addresses:
-                    acl += [f"  - id: {action}{number}", f"    address: [{', '.join(addresses)}]",
-                            f"    action: {action}"]
-            rules = [f"{action}{number}" for action, key in
-                     (("transfer", "transfer"), ("notify", "allow_notify")) if zone.get(key)]
+                for kind, items in zip(("address", "key"), _split(addresses)):
+                    if items:
+                        rules.append(f"{action}{number}{kind}")
+                        acl += [f"  - id: {rules[-1]}", f"    {kind}: [{', '.join(items)}]",
+                                f"    action: {action}"]
             if rules:
                 lines.append(f"    acl: [{', '.join(rules)}]")
             zones += lines
@@ -541,9 +594,14 @@ class Knot(Peer):
                 f'  rundir: "{self.folder}"', "  udp-workers: 1", "  tcp-workers: 1",
                 "  background-workers: 1", "log:", "  - target: stderr", "    any: info",
                 "database:", f'  storage: "{self.folder}"']
+        text += ["key:"] * bool(self.keys)
+        for key in self.keys:
+            text += [f"  - id: {key.name}", f"    algorithm: {key.algorithm}",
+                     f"    secret: {key.secret}"]
         text += ["remote:"] * bool(remotes)
-        for address, name in remotes.items():
-            text += [f"  - id: {name}", f"    address: {address}"]
+        for (address, port, key), name in remotes.items():
+            text += [f"  - id: {name}", f"    address: {address}@{port}"]
+            text += [f"    key: {key}"] * bool(key)
         text += (["acl:"] + acl) if acl else []
         text += (["zone:"] + zones) if zones else []
         (self.folder / "knot.conf").write_text("\n".join(text) + "\n")
