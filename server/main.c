@@ -201,6 +201,8 @@ static int check_config(const char *path)
     if (errors.data)
         fputs(errors.data, stderr);
     int status = EXIT_USAGE;
+    if (config && config_is_exposed(config, path))
+        fprintf(stderr, "%s: it has secrets, and everybody may read it; chmod o-r it\n", path);
     if (config) {
         int start = check_start(config), zones = check_zones(config, path);
         status = start > zones ? start : zones;

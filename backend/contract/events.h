@@ -104,7 +104,10 @@ enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR };
     X(EVENT_ZONE_RECOVERED, 8304, SEVERITY_INFO,                                                   \
       "A zone that had expired was confirmed and is served again", "Nothing to do.")               \
     X(EVENT_TSIG, 8305, SEVERITY_ERROR, "A signature (TSIG) was not accepted",                     \
-      "Compare the key's name, algorithm and secret on both servers, and their clocks.")
+      "Compare the key's name, algorithm and secret on both servers, and their clocks.")           \
+    X(EVENT_SECRETS, 8113, SEVERITY_WARNING,                                                       \
+      "The configuration has secrets, and everybody on this machine may read them",                \
+      "Take the permission away with: chmod o-r FILE; then make new keys.")
 
 enum event {
 #define X(id, number, severity, title, remedy) id,

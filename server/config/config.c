@@ -157,6 +157,12 @@ void config_free(struct config *config)
     free(owner);
 }
 
+bool config_is_exposed(const struct config *config, const char *path)
+{
+    struct stat st;
+    return config->key_count && stat(path, &st) == 0 && st.st_mode & S_IROTH;
+}
+
 bool config_same_keys(const struct config *a, const struct config *b)
 {
     bool same = a->tsig.count == b->tsig.count;

@@ -119,6 +119,8 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
 /* Reads a whole file into `text`. On failure returns ERR_SYSTEM and `errors` says which and why. */
 int config_read(const char *path, struct buf *text, struct buf *errors);
 void config_free(struct config *config);
+/* Has it secrets in a file, `path`, that everybody may read? */
+bool config_is_exposed(const struct config *config, const char *path);
 /* Have both the same keys, secrets included? */
 bool config_same_keys(const struct config *a, const struct config *b);
 /* The zone of a lower-case wire name, or NULL. */

@@ -188,6 +188,13 @@ static void change_service(struct supervisor *sup, const struct config *old)
     buf_fini(&problem);
 }
 
+void reload_check_secrets(struct supervisor *sup)
+{
+    if (config_is_exposed(sup->config, sup->config_path))
+        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_SECRETS, 0, sup->config_path, "%s",
+                    sup->config_path);
+}
+
 /* From here on the new configuration is the running one. Takes all of it. */
 static void commit(struct supervisor *sup, struct config *next, int fd, struct listeners *dns)
 {
@@ -200,6 +207,7 @@ static void commit(struct supervisor *sup, struct config *next, int fd, struct l
     atomic_store(&sup->stats->memory_limit, next->memory_limit);
     change_endpoint(sup, old->token_file);
     change_service(sup, old);
+    reload_check_secrets(sup);
     tell_keeper(sup, generation);
     if (listeners_same(dns, sup->dns)) {
         listeners_close(dns, sup->dns);

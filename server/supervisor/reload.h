@@ -15,6 +15,8 @@ void reload_begin(struct supervisor *sup, const struct request *request);
 void reload_keeper_done(struct supervisor *sup, const struct msg_result *result);
 void reload_keeper_gone(struct supervisor *sup);
 void reload_restarted(struct supervisor *sup, int status, const char *text);
+/* Warns when the configuration has secrets and everybody may read it. */
+void reload_check_secrets(struct supervisor *sup);
 /* Begins what was asked for while another one ran. */
 void reload_step(struct supervisor *sup);
 /* Reports addresses that cannot be used as events. */

@@ -147,6 +147,7 @@ static int use_state(struct supervisor *sup)
     err = statedir_cookie_secret(sup->config->cookie_secret_file, &sup->identity, &problem);
     tell_state(sup, EVENT_STATE_FILE, err, sup->config->cookie_secret_file, &problem);
     buf_fini(&problem);
+    reload_check_secrets(sup);
     return EXIT_STOPPED;
 }
 
