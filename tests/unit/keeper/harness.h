@@ -34,7 +34,7 @@ static inline int64_t patience(void)
 
 struct harness {
     char dir[64], config_path[96], state[96];
-    char zones[256]; /* of the configuration, for tests that make it up */
+    char zones[512]; /* of the configuration, for tests that make it up */
     struct stats *stats;
     int supervisor, serve; /* our ends */
     pid_t pid;
