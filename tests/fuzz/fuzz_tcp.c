@@ -60,7 +60,8 @@ static bool expect(unsigned i)
     e->len = e->seen = 0;
     while (!e->len) {
         if (e->transferring) {
-            e->len = transfer_next(&e->transfer, &f.scratch.names, e->message + 2, DNS_MESSAGE_MAX);
+            e->len = transfer_next(&e->transfer, &f.scratch.names, f.worker.now, e->message + 2,
+                                   DNS_MESSAGE_MAX);
             e->transferring = e->len > 0;
             continue;
         }
@@ -79,7 +80,7 @@ static bool expect(unsigned i)
                      DNS_MESSAGE_MAX);
         e->over = a.kind == ANSWER_NONE;
         if (a.kind == ANSWER_TRANSFER) {
-            transfer_begin(&e->transfer, a.zone->image, &a.query, e->message + 2, a.len);
+            transfer_begin(&e->transfer, &a, e->message + 2);
             e->transferring = true;
         } else if (!e->over) {
             e->len = a.len;

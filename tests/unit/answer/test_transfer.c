@@ -26,7 +26,7 @@ static void begin(struct asked *a, const char *name, bool edns, struct transfer 
     asked_name(a, name, TYPE_AXFR, &(struct asked_how){.edns = edns, .tcp = true});
     assert_int_equal(a->answer.kind, ANSWER_TRANSFER);
     assert_int_equal(a->answer.len, edns ? REPLY_EDNS : 0);
-    transfer_begin(t, a->answer.zone->image, &a->answer.query, a->out, a->answer.len);
+    transfer_begin(t, &a->answer, a->out);
 }
 
 static struct sent take(struct asked *a, const char *name, bool edns)
@@ -34,7 +34,7 @@ static struct sent take(struct asked *a, const char *name, bool edns)
     struct transfer t;
     struct sent sent = {0};
     begin(a, name, edns, &t);
-    while ((a->answer.len = transfer_next(&t, &a->scratch.names, a->out, sizeof a->out))) {
+    while ((a->answer.len = transfer_next(&t, &a->scratch.names, 0, a->out, sizeof a->out))) {
         ldns_pkt *pkt = asked_packet(a);
         assert_int_equal(ldns_pkt_id(pkt), 0xabcd);
         assert_true(ldns_pkt_aa(pkt));
@@ -53,7 +53,7 @@ static struct sent take(struct asked *a, const char *name, bool edns)
         assert_int_equal(t.messages, sent.messages);
         assert_true(t.ended);
     }
-    assert_int_equal(transfer_next(&t, &a->scratch.names, a->out, sizeof a->out), 0);
+    assert_int_equal(transfer_next(&t, &a->scratch.names, 0, a->out, sizeof a->out), 0);
     return sent;
 }
 

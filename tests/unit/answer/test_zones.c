@@ -150,9 +150,9 @@ static void addresses(void **state)
             memcpy(&((struct sockaddr_in *)&address)->sin_addr, rows[i].address, 4);
         else
             memcpy(&((struct sockaddr_in6 *)&address)->sin6_addr, rows[i].address, 16);
-        if (zone_acl_has(&rows[i].acl, 1, (struct sockaddr *)&address) != rows[i].has)
+        if (zone_acl_has(&rows[i].acl, 1, (struct sockaddr *)&address, NULL) != rows[i].has)
             fail_msg("row %zu", i);
-        assert_false(zone_acl_has(&rows[i].acl, 0, (struct sockaddr *)&address));
+        assert_false(zone_acl_has(&rows[i].acl, 0, (struct sockaddr *)&address, NULL));
     }
 }
 
