@@ -12,12 +12,14 @@ import contextlib
 import os
 import socket
 import struct
+import subprocess
 import time
 
 from zdtest import client, dns
 from zdtest.data import scratch
-from zdtest.runner import Skip, case, check, check_equal, main
-from zdtest.servers import Bind, Knot, Nsd, Zonedeckd, primary
+from zdtest.process import descriptors, private
+from zdtest.runner import Skip, case, check, check_equal, main, sanitized, wait_until
+from zdtest.servers import Bind, Knot, Nsd, Zonedeckd, ours, primary
 
 ZONE = """$ORIGIN example.org.
 $TTL 3600
@@ -29,6 +31,9 @@ www  IN A   192.0.2.80
 a.b.ent IN A 192.0.2.82
 sub  IN NS  ns.sub
 ns.sub IN A 192.0.2.53
+loop1 IN CNAME loop2
+loop2 IN CNAME loop1
+spin IN DNAME spin
 """ + "".join(f'big  IN TXT "{i:03d} {"x" * 200}"\n' for i in range(30)) + (
     f"{'l' * 63}.{'m' * 63}.{'n' * 63}.{'o' * 49} IN A 192.0.2.8\n")
 LONG = f"{'l' * 63}.{'m' * 63}.{'n' * 63}.{'o' * 49}.example.org."
@@ -309,6 +314,72 @@ def w33_five_thousand_records_in_a_query():
     check(len(packet) > 60000, len(packet))
     with quiet(), counted(moves(1, "NOERROR", "tcp4")):
         check(has_soa(dns.Message(over_tcp(packet))), "no SOA")
+
+
+# Those of which another test has the answers: here many of each are sent.
+MORE = [
+    ("W13", [plain(name, f"TYPE{t}") for t in range(1, 65536, 1009)
+             for name in ("example.org.", "ent.example.org.", "sub.example.org.", "x.w.example.org.",
+                          "absent.example.org.")]),
+    ("W14", [plain(rclass=c, opcode=o) for c in range(2, 65536, 1009) for o in (0, 5)]),
+    ("W15", [plain(opcode=o, flags=f) for o in range(16) if o != 4
+             for f in (dns.AA, dns.TC, dns.RD, dns.RA, dns.Z, dns.AD, dns.CD, 0)]),
+    ("W34", [with_opt(name="big.example.org.", rtype="TXT", size=s) for s in (512, 1232, 65535)]),
+    ("W35", [plain("loop1.example.org.", "A")]),
+    ("W36", [plain("x.spin.example.org.", "A"), plain("y" * 60 + ".spin.example.org.", "A")]),
+    ("W39", [plain(name, "ANY") for name in ("example.org.", "big.example.org.")]),
+]
+EACH, LEAST = 200, 10000
+# KiB by which it may differ: buffers of connections come and go. The smallest piece of a heap, 32
+# bytes, left behind by each of LEAST packets would be 312.
+NOISE = 64
+
+
+def pools():
+    """(case, its packets)"""
+    rows = {}
+    for name, packet, *_ in WIRE:
+        rows.setdefault(name.split()[0], []).append(packet)
+    return list(rows.items()) + MORE
+
+
+def send_many(packets, count):
+    """Sends so many, and good queries between them, as fast as these are answered; how many went over
+    UDP."""
+    file = scratch() / "packets"
+    file.write_bytes(b"".join(struct.pack(">H", len(p)) + p for p in [*packets, GOOD]))
+    done = subprocess.run([ours("bench_soak"), str(servers["ours"].port), file, str(count)],
+                          check=True, capture_output=True, text=True)
+    sent, _, tcp, again = map(int, done.stdout.split())
+    check_equal(again, 0, "good queries that had to be sent again")
+    wait_until(lambda: servers["ours"].status()["tcp_connections"] == 0, 15, "no connection left")
+    return sent - tcp
+
+
+@case
+def wire_cases_many_times_leave_nothing():
+    """W1 to W39, 10,000 packets of each case and more: memory and descriptors of the process and
+    its log stay as they are, and every packet is counted."""
+    ours_only()
+    running = servers["ours"]
+    share = 20 if sanitized() else 1
+    running.wait_standby()
+    pid = running.active()
+    every = [packet for _, some in pools() for packet in some]
+    send_many(every, (200000 + 3 * len(every)) // share)
+    start, open_, failed = private(pid), descriptors(pid), []
+    for name, some in pools():
+        held, asked = private(pid), running.counters()["udp4_queries"]
+        with quiet():
+            sent = send_many(some, max(EACH * len(some), LEAST) // share)
+        grown = private(pid) - held
+        if grown > NOISE and not sanitized():
+            failed.append(f"{name}: {grown} KiB more")
+        wait_until(lambda: running.counters()["udp4_queries"] - asked == sent, 5, "all are counted")
+        check_equal(running.ask("www.example.org.").rcode, 0, "the good query")
+    check(not failed, "; ".join(failed))
+    check_equal((running.active(), descriptors(pid)), (pid, open_), "process, descriptors")
+    check(sanitized() or private(pid) - start <= NOISE, private(pid) - start, "KiB more")
 
 
 start()
