@@ -6,17 +6,20 @@ takes long. The faulty zones of the Ferret tests are judged as most checkers of 
 for the exceptions in a table here.
 """
 
+import contextlib
 import json
 import os
+import pathlib
 import re
 import resource
+import shutil
 import subprocess
 import time
 
-from zdtest import dns
+from zdtest import dns, zones
 from zdtest.data import ferret, scratch
-from zdtest.runner import case, check, check_equal, main, patience, sanitized, wait_until
-from zdtest.servers import Zonedeckd, ours, primary
+from zdtest.runner import (case, check, check_equal, main, patience, sanitized, scaled, wait_until)
+from zdtest.servers import Zonedeckd, members, ours, primary
 
 FOLDER = scratch()
 HEAD = "$TTL 300\n@ SOA ns host 1 3600 600 604800 60\n@ NS ns\nns A 192.0.2.1\n"
@@ -103,6 +106,16 @@ def z3_lies_in_nsec3():
         refused(HEAD + f"2vptu5timamqttgl4luu9kg21e0aor3s NSEC3 {data}\n", "zone:5:")
     refused(HEAD + "@ NSEC3PARAM 1 0 1\n", "zone:5:")
     refused(HEAD + "a NSEC3 \\# 6 010000010510\n", "zone:5:")
+
+
+def memory(server):
+    """KiB of all processes of a server, zones not counted twice."""
+    total = 0
+    for pid in members(server.session):
+        with contextlib.suppress(OSError, TypeError):
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1])
+    return total
 
 
 MALFORMED = (
@@ -318,6 +331,60 @@ def z14_serial_numbers():
             check_equal(server.serial("example.org."), serial)
     refused(HEAD.replace(" 1 3600", " 4294967296 3600"), "zone:2:15: error: 4294967296 is too large")
     refused(HEAD.replace(" 1 3600", " -1 3600"), "zone:2:15: error: '-1' is not a number")
+
+
+@contextlib.contextmanager
+def loaded(zone_list, seconds):
+    """A server that has loaded its zones within so many seconds; with it seconds and KiB it took."""
+    server, peak = Zonedeckd(zone_list), 0
+
+    def ready():
+        nonlocal peak
+        peak = max(peak, memory(server))
+        return server.ready()
+
+    with server.start(wait=False):
+        began = time.monotonic()
+        wait_until(ready, seconds, "all zones are loaded", alive=server.alive)
+        yield server, time.monotonic() - began, peak
+
+
+@case
+def z15_ten_million_records():
+    """Served after a second for each 100,000 records, with 200 bytes of memory for each beside the
+    64 MiB of a small zone. ZONEDECK_ALL=1: 10 million, else 200,000."""
+    records = scaled(200_000, 10_000_000)
+    path = zones.delegations(FOLDER / "large", "large.test.", records // 4)
+    with loaded([primary("large.test.", path)], 10 + records / 100_000) as (server, took, peak):
+        print(f"  {records} records in {took:.1f} s, {peak >> 10} MiB")
+        check_equal(server.zone("large.test.")["records"], records // 4 * 4 + 3)
+        check(sanitized() or peak << 10 < (64 << 20) + 200 * records, peak >> 10, "MiB")
+        for number in (0, records // 8, records // 4 - 1):
+            answer = server.ask(f"www.d{number}.large.test.")
+            check_equal((len(answer.authority), len(answer.additional)), (2, 2), answer)
+        check_equal(server.ask(f"d{records // 4}.large.test.").rcode, 3)
+    path.unlink()
+
+
+@case
+def z16_one_bad_zone_of_many():
+    """All others are served, and it is named. ZONEDECK_ALL=1: of 100,000, else of 1,000."""
+    count, folder = scaled(1_000, 100_000), FOLDER / "many"
+    bad = f"z{count // 2}.test."
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"z{number}.test.zone").write_text(HEAD)
+    (folder / f"{bad}zone").write_text(HEAD + "x A 192.0.2\n")
+    with loaded([{"directory": str(folder)}], 30 + count / 200) as (server, took, peak):
+        print(f"  {count} zones in {took:.1f} s, {peak >> 10} MiB")
+        states = server.status()["zones"]["by_state"]
+        check_equal((states["ok"], states["failed"], sum(states.values())), (count - 1, 1, count))
+        check_equal(server.zone(bad)["state"], "failed")
+        check(f"{bad}zone:5:5: bad value" in server.log_text(), "the log names it")
+        check_equal(server.ask(bad, "SOA").rcode, 2)
+        for number in (0, count // 2 - 1, count // 2 + 1, count - 1):
+            check_equal(server.serial(f"z{number}.test."), 1, number)
+    shutil.rmtree(folder)
 
 
 @case

@@ -51,6 +51,12 @@ def seed():
     return value
 
 
+def scaled(default, full):
+    """How many: the default, or with ZONEDECK_ALL=1 as many as the case is about, however long that
+    takes."""
+    return full if os.environ.get("ZONEDECK_ALL") else default
+
+
 def skip(reason):
     """Ends the program: it cannot run here."""
     print(f"skipped: {reason}", flush=True)
