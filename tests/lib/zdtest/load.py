@@ -1,8 +1,10 @@
 """Steady load while something happens to a server: every query is followed until it is answered."""
 
+import struct
 import subprocess
 import time
 
+from zdtest.data import scratch
 from zdtest.runner import Failure, patience
 from zdtest.servers import ours
 
@@ -68,3 +70,16 @@ def first_answer(port, name, rtype, start, timeout=60):
         if client.poll() is None:
             client.kill()
         client.wait()
+
+
+def pour(port, packets, good, count):
+    """Sends so many of these packets in turn, UDP and some TCP, as fast as the good query between them
+    is answered: {"sent": all, "answers": ..., "tcp": over TCP, "again": good ones sent again}."""
+    file = scratch() / "packets"
+    file.write_bytes(b"".join(struct.pack(">H", len(p)) + p for p in [*packets, good]))
+    done = subprocess.run([ours("bench_soak"), str(port), file, str(count)], check=False,
+                          stdout=subprocess.PIPE, text=True)
+    file.unlink()
+    if done.returncode:
+        raise Failure("the good query between the packets was not answered")
+    return dict(zip(("sent", "answers", "tcp", "again"), map(int, done.stdout.split())))

@@ -89,8 +89,8 @@ static size_t make(uint8_t *q, const char *name, size_t name_len, unsigned type,
     return DNS_HEADER + name_len + 4;
 }
 
-/* W13: an rcode of the few there can be, and no answer of a type that was not asked for. */
-static void every_type_at_every_kind_of_name(void **state)
+/* An rcode of the few there can be, and no answer of a type that was not asked for. */
+static void w13_every_type_at_every_kind_of_name(void **state)
 {
     static const struct {
         const char *name;
@@ -113,8 +113,7 @@ static void every_type_at_every_kind_of_name(void **state)
     }
 }
 
-/* W14 */
-static void every_class(void **state)
+static void w14_every_class(void **state)
 {
     static const uint8_t opcodes[] = {OPCODE_QUERY, OPCODE_NOTIFY, 5};
     for (size_t i = 0; i < sizeof opcodes; i++) {
@@ -165,8 +164,7 @@ static void check_any(const struct fixture *f, const uint8_t *q, size_t len, boo
     assert_int_equal(f->out[3] & 0xe0, 0);
 }
 
-/* W40 */
-static void random_bytes(void **state)
+static void w40_random_bytes(void **state)
 {
     enum { POOL = 1 << 20 };
     struct fixture *f = *state;
@@ -185,8 +183,7 @@ static void random_bytes(void **state)
     free(pool);
 }
 
-/* W41 */
-static void random_queries(void **state)
+static void w41_random_queries(void **state)
 {
     struct fixture *f = *state;
     uint64_t seed = seed_of(), good = 0;
@@ -202,8 +199,8 @@ static void random_queries(void **state)
     assert_in_range(good, count_of() / 20, count_of());
 }
 
-/* W33: 64 KiB of additional records cost what their bytes cost. */
-static void a_query_of_five_thousand_records(void **state)
+/* 64 KiB of additional records cost what their bytes cost. */
+static void w33_a_query_of_five_thousand_records(void **state)
 {
     enum { RECORDS = 5000 };
     static uint8_t q[DNS_HEADER + 7 + RECORDS * 13];
@@ -311,7 +308,7 @@ static void a_good_cookie_is_seen(void **state)
     assert_int_equal(f->answer.cookie, COOKIE_BAD);
 }
 
-/* W34: how long the answers are to w00511.z. TXT and so on, with OPT and cookie. */
+/* How long the answers are to w00511.z. TXT and so on, with OPT and cookie. */
 static const unsigned lengths[] = {511, 512, 513, 1231, 1232, 1233, 65534, 65535, 65536};
 
 enum { W34_BASE = DNS_HEADER + 14 + REPLY_EDNS + EDNS_OPTION_HEAD + COOKIE_LEN };
@@ -326,7 +323,7 @@ static void put_records(struct buf *text, unsigned label, unsigned size)
     }
 }
 
-static void answers_of_just_the_limit(void **state)
+static void w34_answers_of_just_the_limit(void **state)
 {
     struct fixture *f = *state;
     struct buf text = {0};
@@ -365,14 +362,14 @@ static void answers_of_just_the_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type_at_every_kind_of_name),
-        cmocka_unit_test(every_class),
-        cmocka_unit_test(random_bytes),
-        cmocka_unit_test(random_queries),
-        cmocka_unit_test(a_query_of_five_thousand_records),
+        cmocka_unit_test(w13_every_type_at_every_kind_of_name),
+        cmocka_unit_test(w14_every_class),
+        cmocka_unit_test(w40_random_bytes),
+        cmocka_unit_test(w41_random_queries),
+        cmocka_unit_test(w33_a_query_of_five_thousand_records),
         cmocka_unit_test(a_zone_that_expires),
         cmocka_unit_test(a_good_cookie_is_seen),
-        cmocka_unit_test(answers_of_just_the_limit),
+        cmocka_unit_test(w34_answers_of_just_the_limit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
