@@ -3,7 +3,8 @@
 
 Every name is asked over TCP with and without DO and compared whole; a share also over UDP, where a
 server chooses what to leave out: there rcode, flags and answer are compared and that it fits.
-ZONEDECK_NAMES changes how many names are drawn; ZONEDECK_OURS=bind|nsd|knot lets another server play
+ZONEDECK_NAMES changes how many names are drawn; with ZONEDECK_ALL=1 every name of the zone is asked for
+every common type; ZONEDECK_OURS=bind|nsd|knot lets another server play
 our part, to try the test itself.
 """
 
@@ -14,10 +15,11 @@ import random
 
 from zdtest import client, compare, dns
 from zdtest.data import root_zone, scratch
-from zdtest.runner import case, check, main, seed, skip
+from zdtest.runner import Skip, case, check, main, scaled, seed, skip
 from zdtest.servers import Bind, Knot, Nsd, Zonedeckd, primary
 
 TYPES = ["A", "AAAA", "NS", "DS", "SOA", "DNSKEY", "NSEC", "TXT", "MX", "RRSIG", "CNAME", "TYPE65280"]
+COMMON = TYPES + ["PTR", "SRV", "CAA", "HTTPS"]
 STAND_INS = {"bind": Bind, "nsd": Nsd, "knot": Knot}
 servers = {}
 
@@ -214,6 +216,57 @@ def any_is_answered():
             whole = frozenset(ours.answer) <= frozenset(theirs.answer)
             hinfo = [r.type for r in ours.answer] == [13]
             check(ours.answer and (whole or hinfo), ours, theirs)
+
+
+# What each of the others answers otherwise than we do, as (server, parts that differ): the text that
+# decides, and a test of the query and both answers that must hold for it.
+EXCEPTIONS = {}
+
+
+def kind_of(server, query, ours, theirs, parts):
+    """The key of EXCEPTIONS that explains a difference, or None."""
+    for key, (name, where, _, holds) in EXCEPTIONS.items():
+        if name == server and set(parts) <= set(where) and holds(query, ours, theirs):
+            return key
+    return None
+
+
+@case
+def every_name_times_the_common_types():
+    """With and without DO, over TCP: the same as BIND, NSD and Knot, but for what EXCEPTIONS has."""
+    if not scaled(False, True):
+        raise Skip("takes minutes: ZONEDECK_ALL=1")
+    names = owners(ZONE)[2]
+    told, failures, compared, equal, like_any = collections.Counter(), Report(), 0, 0, 0
+    others = [name for name in servers if name != "ours"]
+    for at in range(0, len(names), 250):
+        queries = [dns.query(name, rtype, edns=edns) for name in names[at:at + 250]
+                   for rtype in COMMON for edns in (None, dns.Edns(4096, do=True))]
+        answers = {name: messages(server, queries) for name, server in servers.items()}
+        for index, query in enumerate(queries):
+            ours, differing, kinds = strict(answers["ours"][index]), 0, []
+            for name in others:
+                theirs = dns.Message(answers[name][index])
+                parts = compare.same_answer(ours, theirs)
+                if not parts:
+                    continue
+                differing += 1
+                kind = kind_of(name, dns.Message(query), ours, theirs, parts)
+                kinds.append(kind)
+                if not kind:
+                    failures.add(f"{name} {dns.type_name(dns.Message(query).question[0][1])} "
+                                 f"{ours.rcode_name}: {', '.join(parts)}",
+                                 lambda: example(query, ours, answers[name][index], parts))
+            compared += 1
+            equal += not differing
+            like_any += 0 < differing < len(others)
+            told.update(filter(None, kinds))
+    print(f"  {len(names)} names, {compared} answers compared with {', '.join(others)}:\n"
+          f"  {equal} equal to all, {like_any} to some only, {compared - equal - like_any} to none")
+    for kind, count in told.most_common():
+        print(f"  {count:7} {kind}: {EXCEPTIONS[kind][2]}")
+    failures.print("differences without a reason")
+    check(not failures.classes, "answers differ without a reason")
 
 
 SEED = seed()

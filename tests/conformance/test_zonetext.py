@@ -18,6 +18,7 @@ import time
 
 from zdtest import dns, zones
 from zdtest.data import ferret, scratch
+from zdtest.process import descriptors, private
 from zdtest.runner import (case, check, check_equal, main, patience, sanitized, scaled, wait_until)
 from zdtest.servers import Zonedeckd, members, ours, primary
 
@@ -280,6 +281,34 @@ def z11_a_zone_that_cannot_be():
             check_equal(len(server.ask("ns.example.org.").answer), 1, text)
     late = HEAD.splitlines(True)
     taken(late[0] + "".join(late[2:]) + late[1], "3 records")
+
+
+@case
+def z4_z11_refused_files_leave_nothing():
+    """Each kind of bad file again and again: memory and descriptors of the keeper, which reads them
+    in processes of their own, stay, the log has its few lines for each, and the zone is served."""
+    rounds = 1 if sanitized() else 3
+    zone = write(HEAD, "served")
+    texts = [text for text, _ in BROKEN_ZONES] + [HEAD + f"a {data}\n" for data in MALFORMED[::4]]
+    with Zonedeckd([primary("example.org.", zone)]) as server:
+        def reload_all():
+            for text in texts:
+                zone.write_text(text)
+                wait_until(lambda: server.http("POST", "/v1/zones/example.org./reload")[0] == 422, 5,
+                           f"{text!r} is refused", every=0.05)
+
+        keeper = server.process_of("keeper")["pid"]
+        reload_all()
+        before = private(keeper), descriptors(keeper), len(server.log_text().splitlines())
+        for _ in range(rounds):
+            reload_all()
+        grown = private(keeper) - before[0]
+        lines = len(server.log_text().splitlines()) - before[2]
+        print(f"  {rounds * len(texts)} reloads: {grown} KiB more, {lines} lines of log")
+        check(sanitized() or grown <= 16, grown, "KiB more")
+        wait_until(lambda: descriptors(keeper) == before[1], 5, "descriptors as before")
+        check(lines <= 10 * rounds * len(texts), lines, "lines of log")
+        check_equal((server.serial("example.org."), server.process_of("keeper")["pid"]), (1, keeper))
 
 
 @case
