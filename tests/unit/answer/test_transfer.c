@@ -34,7 +34,8 @@ static struct sent take(struct asked *a, const char *name, bool edns)
     struct transfer t;
     struct sent sent = {0};
     begin(a, name, edns, &t);
-    while ((a->answer.len = transfer_next(&t, &a->scratch.names, 0, a->out, sizeof a->out))) {
+    while ((a->answer.len =
+                transfer_next(&t, &a->scratch.names, a->facts.now, a->out, sizeof a->out))) {
         ldns_pkt *pkt = asked_packet(a);
         assert_int_equal(ldns_pkt_id(pkt), 0xabcd);
         assert_true(ldns_pkt_aa(pkt));
@@ -53,7 +54,7 @@ static struct sent take(struct asked *a, const char *name, bool edns)
         assert_int_equal(t.messages, sent.messages);
         assert_true(t.ended);
     }
-    assert_int_equal(transfer_next(&t, &a->scratch.names, 0, a->out, sizeof a->out), 0);
+    assert_int_equal(transfer_next(&t, &a->scratch.names, a->facts.now, a->out, sizeof a->out), 0);
     return sent;
 }
 
