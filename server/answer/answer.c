@@ -16,9 +16,10 @@ static size_t limit_of(const struct answer *a, const struct answer_facts *facts,
 
 /* 512 bytes may be too few for the longest names of question, key and algorithm. A signature then
  * takes the place of the question (RFC 8945 section 5.3), and what is not signed is left out. */
-static void make_fit(struct answer *a, size_t room)
+static void make_fit(struct answer *a, size_t limit)
 {
-    if (!a->query.tsig.at || a->query.question_end * (size_t)a->query.has_question <= room)
+    size_t question = a->query.has_question ? a->query.question_end : DNS_HEADER;
+    if (!a->query.tsig.at || question + sign_room(a) <= limit)
         return;
     if (a->signature == TSIG_BADKEY || a->signature == TSIG_BADSIG) {
         a->query.tsig.at = 0;
@@ -34,7 +35,7 @@ static void begin(struct answer *a, struct reply *reply, struct answer_scratch *
                   const struct answer_facts *facts, uint8_t *out, size_t cap)
 {
     size_t limit = limit_of(a, facts, cap) - (a->query.edns ? edns_room(a, facts) : 0);
-    make_fit(a, limit - sign_room(a));
+    make_fit(a, limit);
     reply_begin(reply, out, limit - sign_room(a), &scratch->names);
     if (a->query.has_question) {
         size_t len = a->query.question_end - DNS_HEADER;
