@@ -1,5 +1,6 @@
 #include "server/answer/edns.h"
 
+#include "server/answer/sign.h"
 #include "server/dns/wire.h"
 
 enum { EXPIRE_LEN = 4, KEEPALIVE_LEN = 2, ERROR_LEN = 2 };
@@ -88,12 +89,12 @@ static void put_small(struct reply *reply, unsigned code, unsigned value)
     reply_option(reply, code, bytes, sizeof bytes);
 }
 
-/* The last option, so that the length of all else is known. */
-static void put_padding(struct reply *reply)
+/* The last option, so that the length of all else is known; a signature goes behind. */
+static void put_padding(struct reply *reply, size_t behind)
 {
     static const uint8_t zeros[EDNS_BLOCK];
     size_t len = reply->at + EDNS_OPTION_HEAD, room = reply->limit - len;
-    size_t pad = (EDNS_BLOCK - len % EDNS_BLOCK) % EDNS_BLOCK;
+    size_t pad = (EDNS_BLOCK - (len + behind) % EDNS_BLOCK) % EDNS_BLOCK;
     reply_option(reply, EDNS_PADDING, zeros, pad < room ? pad : room);
 }
 
@@ -113,5 +114,5 @@ void edns_write(const struct answer *a, struct reply *reply, const struct answer
         reply_option(reply, EDNS_NSID, facts->setting->nsid.bytes, facts->setting->nsid.len);
     reply->limit = limit;
     if (gives_padding(a, facts))
-        put_padding(reply);
+        put_padding(reply, sign_room(a));
 }

@@ -140,13 +140,33 @@ static void transfers(void **state)
     a->facts.encrypted = false;
 }
 
+/* RFC 8945: a signature stands behind the OPT, and counts. */
+static void signed_answers(void **state)
+{
+    struct asked *a = *state;
+    struct asked_how how = {.tcp = true, .options = padded, .options_len = sizeof padded};
+    struct tsig_key key;
+    struct tsig_chain chain;
+    tsig_key_init(&key, (const uint8_t *)"\1k", 3, TSIG_SHA256, (const uint8_t *)"s", 1);
+    a->setting.keys = (struct tsig_keys){&key, 1};
+    a->facts.encrypted = true;
+    asked_name(a, "z.", TYPE_SOA, &how);
+    tsig_chain_init(&chain, &key);
+    a->query_len = tsig_sign(&chain, a->query, a->query_len, a->facts.now);
+    asked_send(a, true);
+    assert_ptr_equal(a->answer.signer, &key);
+    assert_int_equal(a->answer.rcode, RCODE_NOERROR);
+    assert_int_equal(a->answer.len, EDNS_BLOCK);
+    a->facts.encrypted = false;
+    a->setting.keys.count = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_gets_it),
-        cmocka_unit_test(whole_blocks),
-        cmocka_unit_test(up_to_the_limit),
-        cmocka_unit_test(transfers),
+        cmocka_unit_test(who_gets_it),     cmocka_unit_test(whole_blocks),
+        cmocka_unit_test(up_to_the_limit), cmocka_unit_test(transfers),
+        cmocka_unit_test(signed_answers),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
