@@ -467,6 +467,49 @@ static void another_implementation(void **state)
     }
 }
 
+static void names_of_algorithms(void **state)
+{
+    (void)state;
+    assert_int_equal(tsig_algorithm_find("HMAC-SHA256"), TSIG_SHA256);
+    assert_int_equal(tsig_algorithm_find("hmac-md5.sig-alg.reg.int"), TSIG_MD5);
+    assert_int_equal(tsig_algorithm_find("hmac-sha257"), TSIG_ALGORITHMS);
+}
+
+static void equal_and_in_order(void **state)
+{
+    (void)state;
+    struct tsig_key a, b, again;
+    tsig_key_init(&a, (const uint8_t *)"\1A", 3, TSIG_SHA256, (const uint8_t *)"s", 1);
+    tsig_key_init(&again, (const uint8_t *)"\1a", 3, TSIG_SHA256, (const uint8_t *)"s", 1);
+    tsig_key_init(&b, (const uint8_t *)"\1a\1a", 5, TSIG_SHA256, (const uint8_t *)"s", 1);
+    assert_true(tsig_key_equal(&a, &again));
+    assert_int_equal(tsig_key_compare(&a, &again), 0);
+    assert_false(tsig_key_equal(&a, &b));
+    assert_true(tsig_key_compare(&a, &b) < 0 && tsig_key_compare(&b, &a) > 0);
+    tsig_key_init(&again, (const uint8_t *)"\1a", 3, TSIG_SHA256, (const uint8_t *)"t", 1);
+    assert_false(tsig_key_equal(&a, &again));
+}
+
+/* An answer whose signature is no signature, or another key's. */
+static void answers_of_others(void **state)
+{
+    (void)state;
+    struct tsig_key key = make_key(TSIG_SHA256), other;
+    tsig_key_init(&other, (const uint8_t *)"\1b", 3, TSIG_SHA256, (const uint8_t *)"s", 1);
+    struct tsig_stream stream = {0};
+    struct tsig_chain theirs;
+    tsig_chain_init(&stream.chain, &key);
+    stream.chain.count = 1;
+    tsig_chain_init(&theirs, &other);
+    struct message m = make_signed(&theirs, first, QUERY, NOW);
+    assert_int_equal(tsig_stream_take(&stream, m.bytes, m.len, NOW), TSIG_BADKEY);
+    assert_int_equal(tsig_stream_take(&stream, m.bytes, m.len - 1, NOW), TSIG_FORMERR);
+    /* The owner's name leads out of the message: it can be passed over, but not read. */
+    static const uint8_t lost[] = "\xab\xcd\x84\0\0\0\0\0\0\0\0\1\xff\xff\0\xfa\0\xff\0\0\0\0\0\0";
+    m = make(lost, sizeof lost - 1);
+    assert_int_equal(tsig_stream_take(&stream, m.bytes, m.len, NOW), TSIG_FORMERR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +523,9 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(a_wrong_message),
         cmocka_unit_test(another_implementation),
+        cmocka_unit_test(names_of_algorithms),
+        cmocka_unit_test(equal_and_in_order),
+        cmocka_unit_test(answers_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
