@@ -150,12 +150,15 @@ static int run_role(int argc, char **argv)
         .in = &in,
         .start = {.slot = in.slot, .supervisor = in.channel, .config_path = in.config_path}};
     int status = EXIT_FAILED;
+    /* Whom strangers reach over HTTP has no use of a configuration, which may have secrets. */
+    bool reads = in.role != ROLE_ENDPOINT;
     context.start.stats = in.slot < STATS_PROCESSES ? stats_map(in.stats) : NULL;
     if (!context.start.stats) {
         log_line(LOG_ERROR, "the shared memory is not that of this version");
     } else {
-        context.start.config = read_config(&in);
-        status = context.start.config ? roles[in.role].run(&context) : EXIT_USAGE;
+        context.start.config = reads ? read_config(&in) : NULL;
+        close(in.config);
+        status = context.start.config || !reads ? roles[in.role].run(&context) : EXIT_USAGE;
         config_free(context.start.config);
     }
     stats_unmap(context.start.stats);

@@ -54,7 +54,9 @@
     X(COUNTER_AXFR_FAILED, "axfr_failed", "transfers_out", "result=\"aborted\"",                   \
       "outbound zone transfers")                                                                   \
     X(COUNTER_AXFR_REFUSED, "axfr_refused", "transfers_out", "result=\"refused\"",                 \
-      "outbound zone transfers")
+      "outbound zone transfers")                                                                   \
+    X(COUNTER_TSIG_GOOD, "tsig_good", "tsig_queries", "result=\"good\"", "signed queries")         \
+    X(COUNTER_TSIG_BAD, "tsig_bad", "tsig_queries", "result=\"bad\"", "signed queries")
 
 enum counter {
 #define X(id, name, family, label, help) id,

@@ -95,6 +95,8 @@ void worker_count(struct stats_worker *s, const struct answer *a)
                                                       : COUNTER_OTHER_RCODE;
         stats_add(s, c, 1);
     }
+    if (a->signer || a->signature != TSIG_GOOD)
+        stats_add(s, a->signer ? COUNTER_TSIG_GOOD : COUNTER_TSIG_BAD, 1);
     if (a->edns)
         stats_add(s, COUNTER_EDNS, 1);
     if (a->dnssec_ok)

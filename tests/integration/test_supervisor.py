@@ -16,7 +16,7 @@ import time
 from zdtest import client, zones
 from zdtest.data import scratch
 from zdtest.runner import Skip, case, check, check_equal, main, patience, sanitized, wait_until
-from zdtest.servers import Zonedeckd, free_port, members, ours, primary
+from zdtest.servers import Key, Zonedeckd, free_port, members, ours, primary
 
 ZONE = "example.test."
 ROLES = ("supervisor", "serve", "keeper", "endpoint")
@@ -116,6 +116,13 @@ def checks_without_running():
     done = run("-t", ZONE, bad)
     check_equal(done.returncode, 1, "bad zone")
     check(re.search(r"bad\.zone:1:\d+: ", done.stdout + done.stderr), done)
+    checked.keys = [Key("k.example.")]
+    checked.configure()
+    for mode in (0o604, 0o640):
+        checked.config.chmod(mode)
+        done = run("-t", "-c", checked.config)
+        check_equal(done.returncode, 0, "a configuration with a key")
+        check_equal("everybody may read it" in done.stderr, mode == 0o604, done.stderr)
     checked.zones = [primary(ZONE, bad)]
     checked.configure()
     done = run("-t", "-c", checked.config)
@@ -204,6 +211,7 @@ def children_inherit_what_they_need():
             links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
             check("/dev/zero" not in links, role, "inherited a stray descriptor")
             check_equal(len(links & dns_sockets(running.port)), wants, f"DNS sockets of {role}")
+            check(not any("zonedeck-config" in link for link in links), role, "has the configuration")
     finally:
         running.kill()
 

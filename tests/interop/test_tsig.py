@@ -207,9 +207,13 @@ def errors_as_dig_sees_them():
         unknown = changed(KEYS, name="nobody.example.")[LARGE]
         other = changed(KEYS, algorithm="hmac-sha512")[LARGE]
         for key, error in ((wrong, "BADSIG"), (unknown, "BADKEY"), (other, "BADKEY")):
-            text = dig(server, LARGE, "SOA", key)
+            with server.counted({"tsig_good": 0, "tsig_bad": 1, "notauth": 1, "noerror": 0}):
+                text = dig(server, LARGE, "SOA", key)
             check("NOTAUTH" in text and error in text, text)
-            check("NOTAUTH" in text or "failed" in text, dig(server, LARGE, "AXFR", key))
+            with server.counted({"tsig_bad": 1, "notauth": 1, "axfr_out": 0}):
+                check("failed" in dig(server, LARGE, "AXFR", key), "a transfer")
+        with server.counted({"tsig_good": 1, "tsig_bad": 0, "noerror": 1}):
+            dig(server, LARGE, "SOA", good)
         check("Transfer failed" in dig(server, LARGE, "AXFR", None), "unsigned")
         check("Transfer failed" in dig(server, LARGE, "AXFR", KEYS["md5.test."]), "another key")
         now = int(time.time())
@@ -229,6 +233,18 @@ def exchange(server, message):
         sock.connect((HOST, server.port))
         sock.send(message)
         return dns.Message(sock.recv(65535))
+
+
+@case
+def secrets_everybody_may_read():
+    server = one_server()
+    server.configure()
+    server.config.chmod(0o600)
+    with server.launch():
+        check_equal(server.events(8113), [], "readable by the owner alone")
+        server.config.chmod(0o644)
+        server.post("/v1/service/reload")
+        check(str(server.config) in server.wait_event(8113)["text"], "the file")
 
 
 @case
