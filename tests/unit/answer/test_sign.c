@@ -315,6 +315,28 @@ static void other_codes(void **state)
     assert_int_equal(check(f, &chain), TSIG_GOOD);
 }
 
+/* RFC 8467: what is padded is the message as it is sent, with its signature. */
+static void padding(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct answer_facts facts = {.source = (struct sockaddr *)&source,
+                                 .tcp = true,
+                                 .encrypted = true,
+                                 .now = NOW,
+                                 .setting = &f->setting};
+    make_query(f, "\1z", 3, TYPE_SOA, 0);
+    memcpy(f->query + f->len, "\0\0\x29\4\xd0\0\0\0\0\0\4\0\14\0\0", 15);
+    f->query[11] = 1;
+    f->len += 15;
+    struct tsig_chain chain = sign(f, &f->keys[0], NOW);
+    answer_query(&f->answer, &f->scratch, f->zones, &f->key, f->query, f->len, &facts, f->out,
+                 DNS_MESSAGE_MAX);
+    assert_int_equal(f->answer.rcode, RCODE_NOERROR);
+    assert_int_equal(f->answer.len % 468, 0);
+    assert_int_equal(check(f, &chain), TSIG_GOOD);
+}
+
 /* Lists that name a key: who signs with it may, whatever the address; nobody else. */
 static void lists(void **state)
 {
@@ -367,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(longest_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_codes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(padding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_transfer, set_up, tear_down),
     };

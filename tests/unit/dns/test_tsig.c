@@ -411,6 +411,22 @@ static void errors(void **state)
     }
 }
 
+static void words(void **state)
+{
+    (void)state;
+    static const unsigned verdicts[] = {TSIG_FORMERR, TSIG_MISSING, TSIG_BADSIG,
+                                        TSIG_BADKEY,  TSIG_BADTIME, TSIG_BADTRUNC};
+    assert_int_equal(tsig_algorithm_find("HMAC-SHA384"), TSIG_SHA384);
+    assert_int_equal(tsig_algorithm_find("hmac-md5.sig-alg.reg.int"), TSIG_MD5);
+    assert_int_equal(tsig_algorithm_find("hmac-sha3"), TSIG_ALGORITHMS);
+    for (size_t i = 0; i < 6; i++) {
+        const char *ours = tsig_reason(verdicts[i], 0);
+        const char *theirs = tsig_reason(TSIG_MISSING, verdicts[i]);
+        assert_int_equal(strncmp(ours, "sent", 4), 0);
+        assert_int_equal(strncmp(theirs, verdicts[i] > 15 ? "refused our" : "sent", 4), 0);
+    }
+}
+
 /* S7: a wrong MAC anywhere in a stream ends it. */
 static void a_wrong_message(void **state)
 {
@@ -521,6 +537,7 @@ int main(void)
         cmocka_unit_test(every_bit),
         cmocka_unit_test(forms),
         cmocka_unit_test(errors),
+        cmocka_unit_test(words),
         cmocka_unit_test(a_wrong_message),
         cmocka_unit_test(another_implementation),
         cmocka_unit_test(names_of_algorithms),
