@@ -118,7 +118,8 @@ static struct config *read_config(const struct inherit *in)
     struct config *config = NULL;
     int err = read_text(in->config, &text);
     if (err == ERR_OK)
-        config = config_parse(in->config_path, text.data, text.len, &errors);
+        config = (in->role == ROLE_KEEPER ? config_parse : config_parse_service)(
+            in->config_path, text.data, text.len, &errors);
     else
         log_line(LOG_ERROR, "cannot read the configuration: %s", err_text(err));
     if (errors.data)

@@ -28,7 +28,7 @@ static const struct config_rate default_rate = {.slip = 2, .bits4 = 24, .bits6 =
 /* A configuration and the memory all of it lives in. */
 struct owner {
     struct config config;
-    struct arena arena;
+    struct arena arena, zones;
 };
 
 static unsigned processors(void)
@@ -103,12 +103,15 @@ static void read_tree(struct schema_reader *r, const struct tree_node *root)
 }
 
 static void fill(struct owner *owner, const char *path, const char *text, size_t len,
-                 struct report *report)
+                 bool with_zones, struct report *report)
 {
     struct arena tree = {0};
     owner->config.tcp = default_tcp;
     owner->config.rate = default_rate;
-    struct schema_reader r = {.report = report, .arena = &owner->arena, .config = &owner->config};
+    struct schema_reader r = {.report = report,
+                              .arena = &owner->arena,
+                              .zone_arena = with_zones ? &owner->zones : NULL,
+                              .config = &owner->config};
     r.folder = folder_of(&owner->arena, path);
     struct tree_node *root = r.folder ? tree_parse(text, len, &tree, report) : NULL;
     if (root)
@@ -118,17 +121,18 @@ static void fill(struct owner *owner, const char *path, const char *text, size_t
     arena_wipe(&tree); /* it has the secrets as they were written */
     arena_fini(&tree);
     set_defaults(&owner->config, &owner->arena);
-    if (owner->arena.failed || !r.folder)
+    if (owner->arena.failed || owner->zones.failed || !r.folder)
         report->failed = true;
 }
 
-struct config *config_parse(const char *path, const char *text, size_t len, struct buf *errors)
+static struct config *parse(const char *path, const char *text, size_t len, bool with_zones,
+                            struct buf *errors)
 {
     struct report report;
     struct owner *owner = calloc(1, sizeof *owner);
     report_init(&report, path);
     if (owner)
-        fill(owner, path, text, len, &report);
+        fill(owner, path, text, len, with_zones, &report);
     else
         report.failed = true;
     bool bad = report_any(&report);
@@ -139,6 +143,24 @@ struct config *config_parse(const char *path, const char *text, size_t len, stru
     if (owner)
         config_free(&owner->config);
     return NULL;
+}
+
+struct config *config_parse(const char *path, const char *text, size_t len, struct buf *errors)
+{
+    return parse(path, text, len, true, errors);
+}
+
+struct config *config_parse_service(const char *path, const char *text, size_t len,
+                                    struct buf *errors)
+{
+    return parse(path, text, len, false, errors);
+}
+
+void config_drop_zones(struct config *config)
+{
+    arena_fini(&((struct owner *)config)->zones);
+    config->zones = NULL;
+    config->zone_count = 0;
 }
 
 void config_free(struct config *config)
@@ -153,6 +175,7 @@ void config_free(struct config *config)
     if (config->tsig.count)
         explicit_bzero((void *)(uintptr_t)config->tsig.item,
                        config->tsig.count * sizeof *config->tsig.item);
+    arena_fini(&owner->zones);
     arena_fini(&owner->arena);
     free(owner);
 }

@@ -45,16 +45,16 @@ struct config_peers {
 };
 
 struct config_zone {
-    char *name;        /* text form, lower case, with a final dot */
-    uint8_t wire[255]; /* the same in wire form, lower case */
-    uint8_t wire_len;
+    char *name;                    /* text form, lower case, with a final dot */
+    uint8_t *wire;                 /* the same in wire form, lower case */
     char *file;                    /* absolute; NULL for a secondary */
     struct config_peers primaries; /* empty for a primary */
     struct config_peers notify;
     struct config_acls allow_transfer, allow_notify;
     struct config_acls allow_query;
+    unsigned line; /* of its entry; 0 when it comes from a directory */
+    uint8_t wire_len;
     bool limits_queries; /* else anybody may ask, whatever allow_query */
-    unsigned line;       /* of its entry; 0 when it comes from a directory */
 };
 
 struct config_listen {
@@ -116,6 +116,12 @@ struct config {
  * order of the file: "PATH:LINE:COLUMN: what is wrong; what to do". Directories named in zones are
  * listed here. Files are not opened. */
 struct config *config_parse(const char *path, const char *text, size_t len, struct buf *errors);
+/* The same without zones, of which nothing is read or checked: for who has no use for them. There
+ * may be very many, and finding them takes time and memory. */
+struct config *config_parse_service(const char *path, const char *text, size_t len,
+                                    struct buf *errors);
+/* Frees the zones of a configuration that had only to be checked. */
+void config_drop_zones(struct config *config);
 /* Reads a whole file into `text`. On failure returns ERR_SYSTEM and `errors` says which and why. */
 int config_read(const char *path, struct buf *text, struct buf *errors);
 void config_free(struct config *config);

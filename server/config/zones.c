@@ -10,17 +10,25 @@
 
 static const char zone_suffix[] = ".zone";
 
+static void set_name(struct schema_reader *r, struct config_zone *zone, const uint8_t *wire,
+                     size_t len)
+{
+    zone->wire = (uint8_t *)arena_copy(r->arena, (const char *)wire, len);
+    zone->wire_len = zone->wire ? (uint8_t)len : 0;
+}
+
 void read_zone_name(struct schema_reader *r, const struct schema_key *key,
                     const struct tree_node *value, void *to)
 {
     struct config_zone *zone = to;
+    uint8_t wire[255];
     size_t len = 0;
     const char *text = schema_text(r, key, value);
-    const char *why = text ? value_name(text, zone->wire, &len) : NULL;
+    const char *why = text ? value_name(text, wire, &len) : NULL;
     if (why)
         schema_refuse(r, key, value, why);
     else if (text)
-        zone->wire_len = (uint8_t)len;
+        set_name(r, zone, wire, len);
 }
 
 /* Appends a zone; its text name is made of its wire form. */
@@ -46,32 +54,30 @@ static void add_zone(struct schema_reader *r, const struct config_zone *zone,
         r->zone_count++;
 }
 
-static int is_zone_file(const struct dirent *entry)
+static bool is_zone_file(const struct dirent *entry)
 {
     size_t len = strlen(entry->d_name), suffix = sizeof zone_suffix - 1;
     return entry->d_name[0] != '.' && len > suffix &&
-           strcmp(entry->d_name + len - suffix, zone_suffix) == 0;
+           memcmp(entry->d_name + len - suffix, zone_suffix, suffix) == 0;
+}
+
+/* False when it is not named after a zone. */
+static bool file_zone(const char *file, uint8_t wire[255], size_t *wire_len)
+{
+    char name[256];
+    size_t len = strlen(file) - (sizeof zone_suffix - 1);
+    memcpy(name, file, len);
+    name[len] = '\0';
+    return !value_name(name, wire, wire_len);
 }
 
 static void add_file(struct schema_reader *r, const struct zone_entry *entry,
-                     const struct tree_node *place, const char *file)
+                     const struct tree_node *place, const char *file, const uint8_t *wire,
+                     size_t wire_len)
 {
     struct config_zone zone = entry->zone;
-    char name[256];
-    size_t len = strlen(file) - (sizeof zone_suffix - 1), wire_len = 0;
-    memcpy(name, file, len);
-    name[len] = '\0';
-    const char *why = value_name(name, zone.wire, &wire_len);
-    if (why) {
-        char quote[REPORT_QUOTE];
-        report_add(
-            r->report, place->line, place->column,
-            "zones[].directory: a file in it, %s, is not named after a zone; rename or move it",
-            report_quote(file, strlen(file), quote));
-        return;
-    }
     size_t folder = strlen(entry->directory);
-    zone.wire_len = (uint8_t)wire_len;
+    set_name(r, &zone, wire, wire_len);
     zone.file = arena_alloc(r->arena, folder + 1 + strlen(file) + 1);
     if (!zone.file)
         return;
@@ -81,12 +87,58 @@ static void add_file(struct schema_reader *r, const struct zone_entry *entry,
     add_zone(r, &zone, place);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In the order of their names: a directory has none of its own. */
+static void report_files(struct schema_reader *r, const struct tree_node *place, char **files,
+                         size_t count)
+{
+    if (count)
+        qsort(files, count, sizeof *files, by_text);
+    for (size_t i = 0; i < count; i++) {
+        char quote[REPORT_QUOTE];
+        if (!report_full(r->report))
+            report_add(
+                r->report, place->line, place->column,
+                "zones[].directory: a file in it, %s, is not named after a zone; rename or move it",
+                report_quote(files[i], strlen(files[i]), quote));
+        free(files[i]);
+    }
+    free(files);
+}
+
+static void add_files(struct schema_reader *r, const struct zone_entry *entry,
+                      const struct tree_node *place, DIR *directory)
+{
+    char **bad = NULL;
+    size_t bad_count = 0;
+    for (struct dirent *e; (e = readdir(directory));) {
+        uint8_t wire[255];
+        size_t len = 0;
+        if (!is_zone_file(e))
+            continue;
+        if (file_zone(e->d_name, wire, &len)) {
+            add_file(r, entry, place, e->d_name, wire, len);
+            continue;
+        }
+        char **more = realloc(bad, (bad_count + 1) * sizeof *bad);
+        bad = more ? more : bad;
+        if (!more || !(bad[bad_count] = strdup(e->d_name)))
+            r->arena->failed = true;
+        else
+            bad_count++;
+    }
+    report_files(r, place, bad, bad_count);
+}
+
 static void add_directory(struct schema_reader *r, const struct zone_entry *entry,
                           const struct tree_node *place)
 {
-    struct dirent **files = NULL;
-    int count = scandir(entry->directory, &files, is_zone_file, alphasort);
-    if (count < 0) {
+    DIR *directory = opendir(entry->directory);
+    if (!directory) {
         char quote[REPORT_QUOTE];
         report_add(r->report, place->line, place->column,
                    "zones[].directory: %s cannot be listed: %s; create it or correct the path",
@@ -94,12 +146,8 @@ static void add_directory(struct schema_reader *r, const struct zone_entry *entr
                    strerror(errno));
         return;
     }
-    for (int i = 0; i < count; i++) {
-        if (!report_full(r->report))
-            add_file(r, entry, place, files[i]->d_name);
-        free(files[i]);
-    }
-    free(files);
+    add_files(r, entry, place, directory);
+    closedir(directory);
 }
 
 /* Which keys an entry may not have together, and which one is reported. */
@@ -176,36 +224,59 @@ void read_zones(struct schema_reader *r, const struct schema_key *key,
                 const struct tree_node *value, void *to)
 {
     (void)to;
+    struct arena *kept = r->arena;
     const struct tree_node *at = NULL;
+    if (!r->zone_arena)
+        return;
+    r->arena = r->zone_arena;
     while (!report_full(r->report) && (at = readers_next_map(r, key, value, at)))
         read_entry(r, at);
+    r->arena = kept;
 }
 
-static int by_name(const void *a, const void *b)
+/* A zone in the order of names; of very many most are told apart by the first bytes. */
+struct place {
+    uint64_t head;
+    const struct schema_zone *item;
+};
+
+static int by_name(const struct config_zone *x, const struct config_zone *y)
 {
-    const struct schema_zone *x = a, *y = b;
-    size_t least = x->zone.wire_len < y->zone.wire_len ? x->zone.wire_len : y->zone.wire_len;
-    int order = memcmp(x->zone.wire, y->zone.wire, least);
-    return order ? order : (int)x->zone.wire_len - (int)y->zone.wire_len;
+    size_t least = x->wire_len < y->wire_len ? x->wire_len : y->wire_len;
+    int order = memcmp(x->wire, y->wire, least);
+    return order ? order : (int)x->wire_len - (int)y->wire_len;
 }
 
 static int by_name_and_place(const void *a, const void *b)
 {
-    const struct schema_zone *x = a, *y = b;
-    int order = by_name(a, b);
+    const struct place *p = a, *q = b;
+    if (p->head != q->head)
+        return p->head < q->head ? -1 : 1;
+    const struct schema_zone *x = p->item, *y = q->item;
+    int order = by_name(&x->zone, &y->zone);
     if (order)
         return order;
     if (x->line != y->line)
         return x->line < y->line ? -1 : 1;
-    return x->column < y->column ? -1 : x->column > y->column;
+    if (x->column != y->column)
+        return x->column < y->column ? -1 : 1;
+    return x->zone.file && y->zone.file ? strcmp(x->zone.file, y->zone.file) : 0;
 }
 
-static void report_twins(struct schema_reader *r)
+static uint64_t name_head(const struct config_zone *zone)
+{
+    uint64_t head = 0;
+    for (unsigned i = 0; i < sizeof head; i++)
+        head = head << 8 | (i < zone->wire_len ? zone->wire[i] : 0);
+    return head;
+}
+
+static void report_twins(struct schema_reader *r, const struct place *places)
 {
     for (size_t i = 1, first = 0; i < r->zone_count; i++) {
-        const struct schema_zone *a = &r->zones[first], *b = &r->zones[i];
+        const struct schema_zone *a = places[first].item, *b = places[i].item;
         char quote[REPORT_QUOTE], path[REPORT_QUOTE];
-        if (by_name(a, b) != 0) {
+        if (by_name(&a->zone, &b->zone) != 0) {
             first = i;
             continue;
         }
@@ -226,12 +297,19 @@ void zones_finish(struct schema_reader *r)
 {
     if (r->zone_count == 0)
         return;
-    qsort(r->zones, r->zone_count, sizeof *r->zones, by_name_and_place);
-    report_twins(r);
-    r->config->zones = arena_alloc(r->arena, r->zone_count * sizeof *r->config->zones);
-    if (!r->config->zones)
+    struct place *places = malloc(r->zone_count * sizeof *places);
+    r->config->zones = arena_alloc(r->zone_arena, r->zone_count * sizeof *r->config->zones);
+    if (!places || !r->config->zones) {
+        r->zone_arena->failed = true;
+        free(places);
         return;
+    }
+    for (size_t i = 0; i < r->zone_count; i++)
+        places[i] = (struct place){name_head(&r->zones[i].zone), &r->zones[i]};
+    qsort(places, r->zone_count, sizeof *places, by_name_and_place);
+    report_twins(r, places);
     r->config->zone_count = r->zone_count;
     for (size_t i = 0; i < r->zone_count; i++)
-        r->config->zones[i] = r->zones[i].zone;
+        r->config->zones[i] = places[i].item->zone;
+    free(places);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,6 +22,10 @@ struct config *reload_read(const char *path, struct buf *text, struct buf *error
     struct config *config = NULL;
     if (config_read(path, text, errors) == ERR_OK)
         config = config_parse(path, text->data ? text->data : "", text->len, errors);
+    /* Only the keeper has a use for them. */
+    if (config)
+        config_drop_zones(config);
+    malloc_trim(0);
     return config;
 }
 
