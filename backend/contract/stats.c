@@ -13,7 +13,7 @@
 #include "backend/base/rnd.h"
 
 static const char stats_magic[8] = "zdstats";
-enum { STATS_FORMAT = 2, READ_TRIES = 1000 };
+enum { STATS_FORMAT = 3, READ_TRIES = 1000 };
 
 static struct stats *map(int fd)
 {
@@ -108,8 +108,18 @@ static bool read_row(const void *row, const _Atomic uint32_t *seq, void *copy, s
 
 bool stats_read_zone(const struct stats *stats, uint32_t row, struct stats_zone *copy)
 {
-    const struct stats_zone *z = &stats->zones[row];
-    bool ok = read_row(z, &z->seq, copy, sizeof *copy);
+    const struct stats_zone_row *z = &stats->zones[row];
+    bool ok = false;
+    for (int i = 0; i < READ_TRIES && !ok; i++) {
+        uint32_t before = atomic_load_explicit(&z->seq, memory_order_acquire);
+        memcpy(copy, z, sizeof *z);
+        if (copy->has_reason)
+            memcpy(copy->reason, stats->zone_reasons[row], sizeof copy->reason);
+        else
+            copy->reason[0] = '\0';
+        atomic_thread_fence(memory_order_acquire);
+        ok = before == atomic_load_explicit(&z->seq, memory_order_relaxed) && !(before & 1);
+    }
     copy->reason[sizeof copy->reason - 1] = '\0';
     return ok;
 }

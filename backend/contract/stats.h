@@ -58,8 +58,9 @@ struct stats_worker {
     _Atomic int32_t tid;
 };
 
-/* Writer: the keeper. Times are wall clock seconds, 0 for never. */
-struct stats_zone {
+/* Writer: the keeper. Times are wall clock seconds, 0 for never. There may be a million rows, so
+ * the text, which few have, lies elsewhere: struct stats_zone is a copy with it. */
+struct stats_zone_row {
     _Atomic uint32_t seq;
     uint8_t state; /* enum zone_state */
     uint8_t role;  /* enum zone_role */
@@ -74,16 +75,37 @@ struct stats_zone {
     uint16_t event;                          /* enum event of the reason, 0 not known */
     uint16_t unwritten;    /* errno: why what is served is not in the state directory; 0 it is */
     uint16_t serial_event; /* enum event of a serial that was not raised, 0 it was */
+    uint16_t has_reason;   /* its text in zone_reasons counts */
     uint32_t serial_known; /* the newest serial there was, while serial_event is set */
     uint64_t records;
     uint64_t bytes;                            /* of the image */
     int64_t load_ns;                           /* how long the last load or transfer took */
     int64_t loaded_at, since;                  /* of what is served; of the state */
     int64_t checked_at, refresh_at, expire_at; /* secondaries */
+};
+
+/* A copy of a row as stats_read_zone makes it: the fields of struct stats_zone_row, then the text.
+ */
+struct stats_zone {
+    _Atomic uint32_t seq;
+    uint8_t state, role;
+    uint16_t name_len;
+    uint32_t name, serial, transfer;
+    uint16_t transfers, progress;
+    uint32_t notify_targets, notify_pending;
+    int32_t error;
+    uint16_t event, unwritten, serial_event, has_reason;
+    uint32_t serial_known;
+    uint64_t records, bytes;
+    int64_t load_ns, loaded_at, since, checked_at, refresh_at, expire_at;
     /* "file:line:column: what"; "" none. With an error of 0: what is to be known of a zone that is
      * fine else. */
     char reason[STATS_TEXT];
 };
+_Static_assert(offsetof(struct stats_zone, reason) == sizeof(struct stats_zone_row) &&
+                   offsetof(struct stats_zone, expire_at) ==
+                       offsetof(struct stats_zone_row, expire_at),
+               "a copy begins with the row");
 
 /* Writer: the keeper (inbound), a worker (outbound). */
 struct stats_transfer {
@@ -152,7 +174,8 @@ struct stats {
     struct stats_events events[STATS_PROCESSES];
     struct stats_worker worker[STATS_SERVE][STATS_WORKERS];
     struct stats_transfer transfers_out[STATS_SERVE][STATS_WORKERS][STATS_TRANSFERS_OUT];
-    struct stats_zone zones[STATS_ZONES];
+    struct stats_zone_row zones[STATS_ZONES];
+    char zone_reasons[STATS_ZONES][STATS_TEXT];
     struct stats_transfer transfers_in[STATS_TRANSFERS_IN];
     char names[STATS_NAMES];
 };

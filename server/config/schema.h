@@ -25,7 +25,7 @@ struct schema_reader {
     struct report *report;
     struct arena *arena;
     struct arena *zone_arena; /* of the zones; NULL: they are passed over */
-    const char *folder; /* where relative paths start; absolute */
+    const char *folder;       /* where relative paths start; absolute */
     struct config *config;
     struct schema_zone *zones; /* in the order of the file; malloc'ed, the caller's to free */
     size_t zone_count, zone_cap;

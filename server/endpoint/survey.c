@@ -219,7 +219,7 @@ static void look_at_zones(struct survey *s, const struct stats *stats)
     bool bad = has_bad_zones(stats);
     uint32_t rows = atomic_load(&stats->zone_rows);
     for (uint32_t i = 0; i < rows && i < STATS_ZONES; i++) {
-        const struct stats_zone *z = &stats->zones[i];
+        const struct stats_zone_row *z = &stats->zones[i];
         if (z->state == ZONE_NONE)
             continue;
         s->sums.zones++;

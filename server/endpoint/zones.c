@@ -52,7 +52,7 @@ struct name {
 
 static struct name name_of(const struct stats *stats, uint32_t row)
 {
-    const struct stats_zone *z = &stats->zones[row];
+    const struct stats_zone_row *z = &stats->zones[row];
     struct name n = {stats->names, 0};
     uint32_t at = z->name;
     size_t len = z->name_len;

@@ -11,7 +11,7 @@ enum { NO_ROW = UINT32_MAX };
 
 static const char *old_name(const struct stats *s, uint32_t row, size_t *len)
 {
-    const struct stats_zone *z = &s->zones[row];
+    const struct stats_zone_row *z = &s->zones[row];
     bool good =
         z->name_len > 0 && z->name_len < 1024 && z->name <= (uint32_t)STATS_NAMES - z->name_len;
     *len = good ? z->name_len : 0;
@@ -96,7 +96,7 @@ static void clear_transfers(struct stats *s, uint32_t first, uint32_t count)
 
 static void empty_row(struct keeper *k, uint32_t row)
 {
-    struct stats_zone *z = &k->stats->zones[row];
+    struct stats_zone_row *z = &k->stats->zones[row];
     clear_transfers(k->stats, z->transfer, z->transfers);
     add_block(&k->rows, z->transfer, z->transfers);
     stats_row_begin(&z->seq);
@@ -146,7 +146,7 @@ static uint32_t find_old(const struct keeper *k, const char *name)
  */
 static int set_name(struct stats *s, uint32_t row, const char *name)
 {
-    struct stats_zone *z = &s->zones[row];
+    struct stats_zone_row *z = &s->zones[row];
     uint32_t used = atomic_load(&s->names_used), len = (uint32_t)strlen(name), at = z->name;
     if (len > z->name_len) {
         if (used > STATS_NAMES || len > STATS_NAMES - used)
@@ -205,7 +205,7 @@ static void name_transfer(struct zone *z, uint32_t row, const char *peer)
 int rows_resize(struct zone *z)
 {
     struct keeper *k = z->keeper;
-    struct stats_zone *row = &k->stats->zones[z->row];
+    struct stats_zone_row *row = &k->stats->zones[z->row];
     uint32_t count = (uint32_t)z->config->primaries.count, first = row->transfer;
     if (count > UINT16_MAX)
         return ERR_LIMIT;
@@ -229,7 +229,7 @@ int rows_resize(struct zone *z)
 }
 
 /* That the serial was not raised is not forgotten with the keeper that saw it. */
-static void take_serial_event(struct zone *z, const struct stats_zone *row)
+static void take_serial_event(struct zone *z, const struct stats_zone_row *row)
 {
     if (z->config->file &&
         (row->serial_event == EVENT_SERIAL_SAME || row->serial_event == EVENT_SERIAL_LOWER)) {
@@ -279,12 +279,12 @@ void rows_give(struct zone *z)
 
 void row_write(struct zone *z)
 {
-    struct stats_zone *row = &z->keeper->stats->zones[z->row];
+    struct stats_zone_row *row = &z->keeper->stats->zones[z->row];
     const struct secondary *s = z->secondary;
+    char *text = z->keeper->stats->zone_reasons[z->row];
     bool noted = !z->reason && z->has_image && z->serial_event != EVENT_COUNT;
     enum event event = noted ? z->serial_event : z->event;
     char note[160];
-    zone_serial_text(z, note);
     stats_row_begin(&row->seq);
     row->state = z->state;
     row->role = s ? ZONE_SECONDARY : ZONE_PRIMARY;
@@ -305,7 +305,11 @@ void row_write(struct zone *z)
     row->unwritten = (uint16_t)z->unwritten;
     row->serial_event = z->serial_event == EVENT_COUNT ? 0 : (uint16_t)z->serial_event;
     row->serial_known = z->serial_known;
-    snprintf(row->reason, sizeof row->reason, "%s", z->reason ? z->reason : noted ? note : "");
+    row->has_reason = z->reason || noted;
+    if (noted)
+        zone_serial_text(z, note);
+    if (row->has_reason)
+        snprintf(text, STATS_TEXT, "%s", noted ? note : z->reason);
     stats_row_end(&row->seq);
     atomic_fetch_add(&z->keeper->stats->zone_changes, 1);
 }

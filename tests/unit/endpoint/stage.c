@@ -77,7 +77,7 @@ void stage_beat(struct stage *s)
 void stage_add_zone(struct stage *s, const char *name, unsigned state, unsigned role)
 {
     uint32_t row = s->stats->zone_rows, at = s->stats->names_used;
-    struct stats_zone *z = &s->stats->zones[row];
+    struct stats_zone_row *z = &s->stats->zones[row];
     size_t len = strlen(name);
     memcpy(s->stats->names + at, name, len);
     stats_row_begin(&z->seq);

@@ -788,11 +788,13 @@ static void problems_in_order(void **state)
     assert_true(stage_until(&stage, "/v1/status", "\"problems_total\":3", 5000));
 }
 
-static struct stats_zone *row_of(const char *name)
+static struct stats_zone_row *row_of(const char *name)
 {
+    struct stats_zone copy;
     char text[1024];
     for (uint32_t i = 0; i < stage.stats->zone_rows; i++) {
-        stats_zone_name(stage.stats, &stage.stats->zones[i], text);
+        stats_read_zone(stage.stats, i, &copy);
+        stats_zone_name(stage.stats, &copy, text);
         if (!strcmp(text, name))
             return &stage.stats->zones[i];
     }
@@ -830,7 +832,9 @@ static void problems_are_named_rightly(void **state)
     row_of("never.example.")->event = EVENT_XFR_UNREACHABLE;
     row_of("expired.example.")->event = EVENT_XFR_UNREACHABLE;
     row_of("example.org.")->event = row_of("example.org.")->serial_event = EVENT_SERIAL_SAME;
-    snprintf(row_of("example.org.")->reason, STATS_TEXT, "the content changed");
+    row_of("example.org.")->has_reason = 1;
+    snprintf(stage.stats->zone_reasons[row_of("example.org.") - stage.stats->zones], STATS_TEXT,
+             "the content changed");
     row_of(".")->unwritten = ENOSPC;
     stage_beat(&stage);
     problem_is("older.example.", 6526, "is served", "Raise the serial");

@@ -15,10 +15,11 @@
 
 #include <arpa/inet.h>
 
-static void make(const char *text, struct config_zone *zone, char name[NAME_TEXT_MAX])
+static void make(const char *text, struct config_zone *zone, char name[NAME_TEXT_MAX],
+                 uint8_t wire[255])
 {
     size_t len;
-    *zone = (struct config_zone){.name = name};
+    *zone = (struct config_zone){.name = name, .wire = wire};
     assert_int_equal(name_from_text(text, zone->wire, &len), 0);
     name_lower(zone->wire, len);
     zone->wire_len = (uint8_t)len;
@@ -44,8 +45,9 @@ static void file_names_are_safe(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct config_zone zone;
+        uint8_t wire[255];
         char text[NAME_TEXT_MAX], name[STORE_NAME_MAX];
-        make(cases[i].zone, &zone, text);
+        make(cases[i].zone, &zone, text, wire);
         store_name(&zone, name);
         assert_string_equal(name, cases[i].file);
     }
@@ -55,13 +57,14 @@ static void long_names_have_their_own_file(void **state)
 {
     (void)state;
     struct config_zone a, b;
+    uint8_t wire[2][255];
     char text[2][NAME_TEXT_MAX], names[2][STORE_NAME_MAX], long_name[256] = "";
     for (int i = 0; i < 50; i++)
         strcat(long_name, "\\255.");
     strcat(long_name, "a.");
-    make(long_name, &a, text[0]);
+    make(long_name, &a, text[0], wire[0]);
     long_name[strlen(long_name) - 2] = 'b';
-    make(long_name, &b, text[1]);
+    make(long_name, &b, text[1], wire[1]);
     store_name(&a, names[0]);
     store_name(&b, names[1]);
     assert_true(strlen(names[0]) < 60);
