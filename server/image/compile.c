@@ -346,7 +346,7 @@ static bool has_nsec(const struct image_builder *b, const struct draft_name *n)
 
 static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes_end)
 {
-    h->nodes = sizeof *h;
+    h->nodes = image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0);
     h->nodes_end = nodes_end;
     h->node_count = b->name_count;
     for (uint32_t i = 0; i < b->name_count; i++) {
@@ -360,7 +360,6 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
     if ((h->nsec3_count = b->nsec3_count)) {
         h->nsec3_iterations = b->nsec3_params.iterations;
         h->nsec3_salt_len = b->nsec3_params.salt_len;
-        memcpy(h->nsec3_salt, b->nsec3_params.salt, h->nsec3_salt_len);
     }
     h->is_signed = is_signed(b, h);
     h->files = h->nsec3 + (uint64_t)h->nsec3_count * sizeof(struct image_nsec3);
@@ -419,7 +418,8 @@ static uint8_t *map_image(uint64_t size)
 
 static int compile(struct image_builder *b, struct image_header *h)
 {
-    uint64_t end = place_nodes(b, sizeof *h);
+    uint64_t end = place_nodes(
+        b, image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0));
     if (!end)
         return ERR_ZONE;
     plan(b, h, end);
@@ -428,7 +428,11 @@ static int compile(struct image_builder *b, struct image_header *h)
     if (!b->image || fill(b, b->image, h))
         return ERR_MEMORY;
     h->summary.bytes = h->size;
-    memcpy(b->image, h, sizeof *h);
+    struct image_header *to = (void *)b->image;
+    memcpy(to, h, sizeof *h);
+    memcpy(to->text, b->origin, h->origin_len);
+    if (h->nsec3_salt_len)
+        memcpy(to->text + h->origin_len, b->nsec3_params.salt, h->nsec3_salt_len);
     h->checksum = image_checksum(b->image, h->size);
     memcpy(b->image, h, sizeof *h);
     return ERR_OK;
@@ -452,7 +456,6 @@ int image_builder_finish(struct image_builder *b, const uint8_t key[16],
     rnd_fill(&h.version, sizeof h.version);
     if (source)
         h.source = *source;
-    memcpy(h.origin, b->origin, b->origin_len);
     struct name origin;
     name_read(&origin, b->origin, b->origin_len);
     h.origin_len = origin.len;

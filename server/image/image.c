@@ -23,22 +23,33 @@ static bool within(uint64_t at, uint64_t count, uint64_t unit, uint64_t size)
 
 static int check_header(const struct image_header *h, uint64_t size, const uint8_t key[16])
 {
-    if (memcmp(h->magic, IMAGE_MAGIC, sizeof h->magic))
+    if (size < sizeof *h || memcmp(h->magic, IMAGE_MAGIC, sizeof h->magic))
         return ERR_FORMAT;
     if (h->format != IMAGE_FORMAT || h->order != IMAGE_ORDER || memcmp(h->key, key, sizeof h->key))
         return ERR_VERSION;
     struct name origin;
-    if (h->size != size || h->nodes < sizeof *h || h->nodes > h->nodes_end || h->nodes_end > size ||
-        h->nodes % IMAGE_UNIT || h->hash % 8 || h->nsec % IMAGE_UNIT || h->nsec3 % IMAGE_UNIT ||
-        h->slots == 0 || !within(h->hash, h->slots, sizeof(struct image_slot), size) ||
+    if (h->size != size || h->nodes != image_nodes_at(h->origin_len, h->nsec3_salt_len) ||
+        h->nodes > h->nodes_end || h->nodes_end > size || h->hash % 8 || h->nsec % IMAGE_UNIT ||
+        h->nsec3 % IMAGE_UNIT || h->slots == 0 ||
+        !within(h->hash, h->slots, sizeof(struct image_slot), size) ||
         !within(h->nsec, h->nsec_count, 4, size) ||
         !within(h->nsec3, h->nsec3_count, sizeof(struct image_nsec3), size) ||
         !within(h->files, h->files_len, 1, size) || h->nsec3_iterations > NSEC3_ITERATIONS_MAX ||
-        h->exist_count >= h->slots ||
-        name_read(&origin, h->origin, h->origin_len) != h->origin_len || !h->origin_len ||
+        h->exist_count >= h->slots || !h->origin_len ||
+        name_read(&origin, h->text, h->origin_len) != h->origin_len ||
         origin.count != h->origin_labels)
         return ERR_FORMAT;
     return ERR_OK;
+}
+
+int image_at(const void *base, uint64_t size, const uint8_t key[16], bool check,
+             struct image *image)
+{
+    image->base = base;
+    int err = check_header(image->header, size, key);
+    if (!err && check && image_checksum(base, size) != image->header->checksum)
+        err = ERR_CHECKSUM;
+    return err;
 }
 
 int image_open(int fd, uint64_t offset, uint64_t size, const uint8_t key[16], bool check,
@@ -52,28 +63,21 @@ int image_open(int fd, uint64_t offset, uint64_t size, const uint8_t key[16], bo
     if (size < sizeof(struct image_header) || (uint64_t)st.st_size < offset ||
         (uint64_t)st.st_size - offset < size)
         return ERR_FORMAT;
-    struct image *im = calloc(1, sizeof *im);
+    struct image *im = malloc(sizeof *im);
     if (!im)
         return ERR_MEMORY;
-    im->map_size = size;
-    im->map =
+    void *map =
         mmap(NULL, size, PROT_READ, MAP_SHARED | (check ? MAP_POPULATE : 0), fd, (off_t)offset);
-    if (im->map == MAP_FAILED) {
+    if (map == MAP_FAILED) {
         free(im);
         return ERR_SYSTEM;
     }
-    im->base = im->map;
-    im->header = im->map;
-    int err = check_header(im->header, size, key);
-    if (!err && check && image_checksum(im->base, size) != im->header->checksum)
-        err = ERR_CHECKSUM;
+    int err = image_at(map, size, key, check, im);
     if (err) {
-        image_close(im);
+        munmap(map, size);
+        free(im);
         return err;
     }
-    im->slots = (const void *)(im->base + im->header->hash);
-    im->nsec = (const void *)(im->base + im->header->nsec);
-    im->nsec3 = (const void *)(im->base + im->header->nsec3);
     *image = im;
     return ERR_OK;
 }
@@ -82,7 +86,7 @@ void image_close(struct image *image)
 {
     if (!image)
         return;
-    munmap(image->map, image->map_size);
+    munmap((void *)(uintptr_t)image->base, image->header->size);
     free(image);
 }
 
@@ -105,7 +109,7 @@ const void *image_get_files(const struct image *image, size_t *len)
 const uint8_t *image_get_origin(const struct image *image, size_t *len)
 {
     *len = image->header->origin_len;
-    return image->header->origin;
+    return image->header->text;
 }
 
 uint64_t image_get_version(const struct image *image)

@@ -23,6 +23,10 @@ int image_open(int fd, uint64_t offset, uint64_t size, const uint8_t key[16], bo
                struct image **image);
 /* Unmaps and frees; NULL is fine. */
 void image_close(struct image *image);
+/* The same for an image that lies in memory, 8-byte aligned, for as long as it is used. Allocates
+ * nothing; there is nothing to close. */
+int image_at(const void *base, uint64_t size, const uint8_t key[16], bool check,
+             struct image *image);
 
 /* Walks every node, RRset and reference; ERR_FORMAT when one points or reaches outside. */
 int image_verify(const struct image *image);

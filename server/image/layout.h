@@ -1,7 +1,10 @@
 /* The bytes of an image. Only the builder writes them, only this room reads them raw; others use
  * node.h.
  *
- *   header | nodes in canonical order | hash table | NSEC index | NSEC3 index | files
+ *   header | origin | NSEC3 salt | nodes in canonical order | hash table | NSEC index | NSEC3 index |
+ *   files
+ *
+ * There may be a million small zones, so the header has only what every zone needs.
  *
  * A reference is a 32-bit offset from the start of the image in units of 4 bytes, so an image may
  * have 16 GiB; 0 is none. Numbers are in the machine's order (an image never leaves the machine;
@@ -30,7 +33,7 @@
 #include "server/image/builder.h"
 
 #define IMAGE_MAGIC "zdimage"
-enum { IMAGE_FORMAT = 3, IMAGE_UNIT = 4 };
+enum { IMAGE_FORMAT = 4, IMAGE_UNIT = 4 };
 #define IMAGE_ORDER UINT32_C(0x01020304)
 
 struct image_header {
@@ -55,8 +58,8 @@ struct image_header {
     uint16_t nsec3_iterations;
     uint8_t nsec3_salt_len, is_signed;
     uint8_t origin_len, origin_labels;
-    uint8_t origin[255], nsec3_salt[255];
-    uint8_t pad[4];
+    uint8_t pad[2];
+    uint8_t text[]; /* origin in wire form, salt; the nodes begin at the next multiple of 8 */
 };
 
 enum {
@@ -105,6 +108,17 @@ struct image_nsec3 {
 static inline uint32_t image_pad(uint32_t n)
 {
     return (n + IMAGE_UNIT - 1) & ~(uint32_t)(IMAGE_UNIT - 1);
+}
+
+static inline const uint8_t *image_salt(const struct image_header *h)
+{
+    return h->text + h->origin_len;
+}
+
+/* Where the nodes of an image with these texts begin. */
+static inline uint64_t image_nodes_at(unsigned origin_len, unsigned salt_len)
+{
+    return (sizeof(struct image_header) + origin_len + salt_len + 7) & ~UINT64_C(7);
 }
 
 /* Where the search for a hash begins. */

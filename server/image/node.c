@@ -27,10 +27,10 @@ const struct image_node *node_find(const struct image *image, const struct name 
                                    unsigned from, const uint64_t *hash)
 {
     uint32_t i = image_first_slot(hash[from], image->header->slots);
-    for (; image->slots[i].node; i = next_slot(image, i)) {
-        if (image->slots[i].tag != (uint32_t)hash[from])
+    for (; image_slots(image)[i].node; i = next_slot(image, i)) {
+        if (image_slots(image)[i].tag != (uint32_t)hash[from])
             continue;
-        const struct image_node *node = node_at(image, image->slots[i].node);
+        const struct image_node *node = node_at(image, image_slots(image)[i].node);
         if (same_name(image, node, name, from))
             return node;
     }
@@ -44,10 +44,10 @@ const struct image_node *node_child(const struct image *image, const struct imag
     uint64_t hash = hash_label(&key, parent_hash, label, len);
     uint32_t parent = node_ref(image, node);
     uint32_t i = image_first_slot(hash, image->header->slots);
-    for (; image->slots[i].node; i = next_slot(image, i)) {
-        if (image->slots[i].tag != (uint32_t)hash)
+    for (; image_slots(image)[i].node; i = next_slot(image, i)) {
+        if (image_slots(image)[i].tag != (uint32_t)hash)
             continue;
-        const struct image_node *child = node_at(image, image->slots[i].node);
+        const struct image_node *child = node_at(image, image_slots(image)[i].node);
         if (child->parent == parent && child->len == len &&
             name_same_label(child->label, label, len))
             return child;
@@ -147,12 +147,12 @@ const struct image_node *node_nsec_before(const struct image *image, const struc
         return NULL;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        if (compare(image, node_at(image, image->nsec[mid]), name, from) <= 0)
+        if (compare(image, node_at(image, image_nsec(image)[mid]), name, from) <= 0)
             low = mid + 1;
         else
             high = mid;
     }
-    return node_at(image, image->nsec[low ? low - 1 : count - 1]);
+    return node_at(image, image_nsec(image)[low ? low - 1 : count - 1]);
 }
 
 const struct image_node *node_nsec3(const struct image *image, const struct image_node *node)
@@ -168,18 +168,18 @@ const struct image_node *node_nsec3_before(const struct image *image, const uint
     const struct image_header *h = image->header;
     if (!h->nsec3_count)
         return NULL;
-    struct nsec3_params params = {h->nsec3_salt, h->nsec3_iterations, h->nsec3_salt_len};
+    struct nsec3_params params = {image_salt(h), h->nsec3_iterations, h->nsec3_salt_len};
     uint8_t hash[NSEC3_HASH_LEN];
     nsec3_hash(&params, name, len, hash);
     uint32_t low = 0, high = h->nsec3_count;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
-        if (memcmp(image->nsec3[mid].hash, hash, sizeof hash) <= 0)
+        if (memcmp(image_nsec3(image)[mid].hash, hash, sizeof hash) <= 0)
             low = mid + 1;
         else
             high = mid;
     }
-    return node_at(image, image->nsec3[low ? low - 1 : h->nsec3_count - 1].node);
+    return node_at(image, image_nsec3(image)[low ? low - 1 : h->nsec3_count - 1].node);
 }
 
 unsigned record_size(const char *layout)

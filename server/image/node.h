@@ -12,14 +12,26 @@
 #include "server/image/layout.h"
 
 struct image {
-    const uint8_t *base;
-    const struct image_header *header;
-    const struct image_slot *slots;
-    const uint32_t *nsec;
-    const struct image_nsec3 *nsec3;
-    void *map;
-    size_t map_size;
+    union {
+        const uint8_t *base;
+        const struct image_header *header;
+    };
 };
+
+static inline const struct image_slot *image_slots(const struct image *image)
+{
+    return (const void *)(image->base + image->header->hash);
+}
+
+static inline const uint32_t *image_nsec(const struct image *image)
+{
+    return (const void *)(image->base + image->header->nsec);
+}
+
+static inline const struct image_nsec3 *image_nsec3(const struct image *image)
+{
+    return (const void *)(image->base + image->header->nsec3);
+}
 
 static inline const struct image_node *node_at(const struct image *image, uint32_t ref)
 {

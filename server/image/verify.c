@@ -178,17 +178,18 @@ static bool tables_fit(const struct walk *w)
     const struct image_header *h = image->header;
     bool free_slot = false;
     for (uint32_t i = 0; i < h->slots; i++) {
-        uint32_t ref = image->slots[i].node;
+        uint32_t ref = image_slots(image)[i].node;
         free_slot |= ref == 0;
         if (ref && (!ref_fits(w, ref) || !is_below_apex(image, ref)))
             return false;
     }
     for (uint32_t i = 0; i < h->nsec_count; i++) {
-        if (!ref_fits(w, image->nsec[i]) || !is_below_apex(image, image->nsec[i]))
+        if (!ref_fits(w, image_nsec(image)[i]) || !is_below_apex(image, image_nsec(image)[i]))
             return false;
     }
     for (uint32_t i = 0; i < h->nsec3_count; i++) {
-        if (!ref_fits(w, image->nsec3[i].node) || !is_below_apex(image, image->nsec3[i].node))
+        if (!ref_fits(w, image_nsec3(image)[i].node) ||
+            !is_below_apex(image, image_nsec3(image)[i].node))
             return false;
     }
     return free_slot;
