@@ -27,10 +27,9 @@ enum message {
     /* the way back */
     MSG_RESULT, /* struct msg_result */
     /* keeper -> serve */
-    MSG_ZONE = 80, /* struct msg_zone; fd: the image, if any */
-    MSG_ZONE_GONE, /* struct msg_zone with the name only */
-    MSG_SYNCED,    /* every zone has been sent */
-    MSG_MARK,      /* struct msg_mark: answer it when all before it is served */
+    MSG_ZONES = 80, /* zones that are new, changed or gone: backend/contract/feed.h */
+    MSG_SYNCED,     /* every zone has been sent */
+    MSG_MARK,       /* struct msg_mark: answer it when all before it is served */
     /* serve -> keeper */
     MSG_NOTIFY = 100, /* struct msg_notify */
     MSG_PASSED,       /* struct msg_mark: all before it is served */
@@ -98,11 +97,10 @@ enum {
 };
 /* ZONE_KEEPS_IMAGE: the keeper cannot open the image now; what serve has of it stays. */
 
+/* One zone with lists of its own. */
 struct msg_zone {
     uint32_t row; /* of the zone in the shared stats */
     uint32_t flags;
-    uint64_t version;                  /* changes whenever the image does */
-    uint64_t image_offset, image_size; /* in the descriptor */
     uint8_t name_len;
     uint8_t name[MSG_NAME_MAX]; /* wire form, lower case */
     uint32_t transfer_count, notify_count, query_count;

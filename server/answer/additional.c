@@ -19,7 +19,7 @@ static const struct image_node *find_name(struct resolve *r, const uint8_t *at, 
 {
     struct name name;
     if (!name_read(&name, at, room) ||
-        !name_is_within(at, name.len, r->zone->name, r->zone->name_len))
+        !name_is_within(at, name.len, zone_name(r->zone), r->zone->name_len))
         return NULL;
     name_hash(&name, r->key, r->scratch->hash);
     return node_find(r->image, &name, 0, r->scratch->hash);

@@ -98,7 +98,8 @@ static bool answer_transfer(struct answer *a, const struct answer_facts *facts)
     a->transfer_refused = true;
     if (!is_apex(a))
         return fail(a, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
-    if (!zone_acl_has(a->zone->allow_transfer, a->zone->transfer_count, facts->source, a->signer))
+    if (!zone_acl_has(a->zone->rules->allow_transfer, a->zone->rules->transfer_count, facts->source,
+                      a->signer))
         return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
     a->transfer_refused = false;
     if (!is_served(a->zone))
@@ -117,7 +118,8 @@ static bool answer_notify(struct answer *a, const struct answer_facts *facts)
     if (!is_apex(a))
         return fail(a, RCODE_NOTAUTH, EDE_NOT_AUTHORITATIVE);
     if (!(a->zone->flags & ZONE_IS_SECONDARY) ||
-        !zone_acl_has(a->zone->allow_notify, a->zone->notify_count, facts->source, a->signer))
+        !zone_acl_has(a->zone->rules->allow_notify, a->zone->rules->notify_count, facts->source,
+                      a->signer))
         return fail(a, RCODE_REFUSED, EDE_PROHIBITED);
     a->notify_refused = false;
     a->kind = ANSWER_NOTIFIED;

@@ -5,56 +5,93 @@
 
 #include "server/dns/wire.h"
 
-static struct msg_acl *copy_acl(const struct msg_acl *from, uint32_t count)
+struct zone_rules *zone_rules_new(uint32_t transfer_count, uint32_t notify_count,
+                                  uint32_t query_count, const struct msg_acl *items)
 {
-    struct msg_acl *acl = calloc(count ? count : 1, sizeof *acl);
-    if (acl && count)
-        memcpy(acl, from, count * sizeof *acl);
-    return acl;
+    size_t count = (size_t)transfer_count + notify_count + query_count;
+    struct zone_rules *rules = calloc(1, sizeof *rules + count * sizeof *items);
+    if (!rules)
+        return NULL;
+    if (count)
+        memcpy(rules->item, items, count * sizeof *items);
+    rules->transfer_count = transfer_count;
+    rules->notify_count = notify_count;
+    rules->query_count = query_count;
+    rules->allow_transfer = rules->item;
+    rules->allow_notify = rules->item + transfer_count;
+    rules->allow_query = rules->allow_notify + notify_count;
+    atomic_init(&rules->users, 1);
+    return rules;
+}
+
+struct zone_rules *zone_rules_get(struct zone_rules *rules)
+{
+    atomic_fetch_add(&rules->users, 1);
+    return rules;
+}
+
+void zone_rules_put(struct zone_rules *rules)
+{
+    if (rules && atomic_fetch_sub(&rules->users, 1) == 1)
+        free(rules);
 }
 
 static void zone_free(struct zone *zone)
 {
-    image_close(zone->image);
-    free(zone->allow_transfer);
-    free(zone->allow_notify);
-    free(zone->allow_query);
+    if (zone->image != &zone->own)
+        image_close(zone->image);
+    image_file_put(zone->file);
+    zone_rules_put(zone->rules);
     free(zone);
 }
 
-struct zone *zone_new(const struct msg_zone *message, struct image *image,
-                      const struct hash_key *key)
+struct zone *zone_make(const struct zone_parts *parts, const struct hash_key *key)
 {
     struct name name;
-    if (message->transfer_count > MSG_ACL_MAX || message->notify_count > MSG_ACL_MAX ||
-        message->query_count > MSG_ACL_MAX ||
-        name_read(&name, message->name, message->name_len) != message->name_len ||
-        !message->name_len)
+    uint64_t hash[NAME_MAX_LABELS + 1];
+    bool has_image = parts->image || parts->file;
+    if (!parts->name_len || name_read(&name, parts->name, parts->name_len) != parts->name_len)
         return NULL;
-    struct zone *zone = calloc(1, sizeof *zone);
+    struct zone *zone = malloc(sizeof *zone + (has_image ? 0 : parts->name_len));
     if (!zone)
         return NULL;
-    zone->row = message->row;
-    zone->flags = message->flags;
-    zone->version = message->version;
-    zone->name_len = message->name_len;
-    zone->labels = name.count;
-    memcpy(zone->name, message->name, message->name_len);
-    zone->transfer_count = message->transfer_count;
-    zone->notify_count = message->notify_count;
-    zone->query_count = message->query_count;
-    zone->allow_transfer = copy_acl(message->allow_transfer, message->transfer_count);
-    zone->allow_notify = copy_acl(message->allow_notify, message->notify_count);
-    zone->allow_query = copy_acl(message->allow_query, message->query_count);
-    uint64_t hash[NAME_MAX_LABELS + 1];
     name_hash(&name, key, hash);
-    zone->hash = hash[0];
+    *zone = (struct zone){.image = parts->image,
+                          .own = {.base = parts->base},
+                          .hash = hash[0],
+                          .row = parts->row,
+                          .flags = parts->flags,
+                          .name_len = parts->name_len,
+                          .labels = name.count};
     atomic_init(&zone->pins, 1);
-    if (!zone->allow_transfer || !zone->allow_notify || !zone->allow_query) {
-        zone_free(zone);
-        return NULL;
+    zone->rules = zone_rules_get(parts->rules);
+    if (parts->file) {
+        zone->file = image_file_get(parts->file);
+        zone->image = &zone->own;
     }
-    zone->image = image;
+    if (!has_image)
+        memcpy(zone->name, parts->name, parts->name_len);
+    return zone;
+}
+
+struct zone *zone_new(const struct msg_zone *m, struct image *image, const struct hash_key *key)
+{
+    struct msg_acl items[3 * MSG_ACL_MAX];
+    uint32_t transfer = m->transfer_count, notify = m->notify_count, query = m->query_count;
+    if (transfer > MSG_ACL_MAX || notify > MSG_ACL_MAX || query > MSG_ACL_MAX)
+        return NULL;
+    memcpy(items, m->allow_transfer, transfer * sizeof *items);
+    memcpy(items + transfer, m->allow_notify, notify * sizeof *items);
+    memcpy(items + transfer + notify, m->allow_query, query * sizeof *items);
+    struct zone_rules *rules = zone_rules_new(transfer, notify, query, items);
+    struct zone_parts parts = {.name = m->name,
+                               .name_len = m->name_len,
+                               .flags = (uint8_t)m->flags,
+                               .row = m->row,
+                               .rules = rules,
+                               .image = image};
+    struct zone *zone = rules ? zone_make(&parts, key) : NULL;
+    zone_rules_put(rules);
     return zone;
 }
 
@@ -92,14 +129,14 @@ static uint32_t find_slot(const struct zone_table *table, const uint8_t *name, s
     uint32_t mask = table->slots - 1, i = (uint32_t)hash & mask;
     for (;; i = (i + 1) & mask) {
         const struct zone *zone = atomic_load_explicit(&table->slot[i], memory_order_acquire);
-        if (!zone || (zone->hash == hash && name_equal(zone->name, zone->name_len, name, len)))
+        if (!zone || (zone->hash == hash && name_equal(zone_name(zone), zone->name_len, name, len)))
             return i;
     }
 }
 
 struct zone *zone_table_put(struct zone_table *table, struct zone *zone)
 {
-    uint32_t i = find_slot(table, zone->name, zone->name_len, zone->hash);
+    uint32_t i = find_slot(table, zone_name(zone), zone->name_len, zone->hash);
     struct zone *old = atomic_load_explicit(&table->slot[i], memory_order_relaxed);
     if (!old)
         table->count++;
@@ -191,5 +228,5 @@ bool zone_may_ask(const struct zone *zone, const struct sockaddr *address,
                   const struct tsig_key *signer)
 {
     return !(zone->flags & ZONE_LIMITS_QUERIES) || address->sa_family == AF_UNSPEC ||
-           zone_acl_has(zone->allow_query, zone->query_count, address, signer);
+           zone_acl_has(zone->rules->allow_query, zone->rules->query_count, address, signer);
 }

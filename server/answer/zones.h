@@ -14,20 +14,38 @@
 #include "backend/contract/message.h"
 #include "server/dns/name.h"
 #include "server/dns/tsig.h"
+#include "server/image/file.h"
 #include "server/image/node.h"
 
+/* Who may do what with a zone; zones of one server mostly share it. */
+struct zone_rules {
+    struct zone_rules *next; /* the owner's list */
+    _Atomic uint32_t users;
+    uint32_t transfer_count, notify_count, query_count;
+    const struct msg_acl *allow_transfer, *allow_notify, *allow_query;
+    struct msg_acl item[];
+};
+
+/* There may be a million: what the image has is not repeated. */
 struct zone {
-    struct image *image; /* NULL: configured, but no version can be served */
-    uint32_t row;        /* in the shared stats */
-    uint32_t flags;      /* ZONE_* of backend/contract/message.h */
-    uint64_t version, hash;
-    uint8_t name_len, labels;
-    uint8_t name[NAME_MAX_LEN];
+    struct image *image;     /* NULL: configured, but no version can be served */
+    struct image own;        /* `image`, when it lies in `file` */
+    struct image_file *file; /* NULL: the image is mapped for this zone alone */
+    struct zone_rules *rules;
+    uint64_t hash;
+    uint32_t row;          /* in the shared stats */
     uint32_t generation;   /* the writer's: of the account it came with */
     _Atomic uint32_t pins; /* transfers that still read the image, and one for the table */
-    uint32_t transfer_count, notify_count, query_count;
-    struct msg_acl *allow_transfer, *allow_notify, *allow_query;
+    uint8_t flags;         /* ZONE_* of backend/contract/message.h */
+    uint8_t name_len, labels;
+    uint8_t name[]; /* when there is no image: use zone_name */
 };
+
+/* In wire form, lower case. */
+static inline const uint8_t *zone_name(const struct zone *zone)
+{
+    return zone->image ? zone->image->header->text : zone->name;
+}
 
 struct zone_table {
     uint32_t slots; /* a power of two */
@@ -36,8 +54,29 @@ struct zone_table {
     _Atomic(struct zone *) slot[];
 };
 
-/* Makes a zone from the keeper's message; takes the image. NULL when memory runs out (the image
- * stays the caller's). The zone is pinned once. */
+/* Copies the lists: transfer_count items for transfers, and so on. The caller is the first user.
+ * NULL when memory runs out. */
+struct zone_rules *zone_rules_new(uint32_t transfer_count, uint32_t notify_count,
+                                  uint32_t query_count, const struct msg_acl *items);
+struct zone_rules *zone_rules_get(struct zone_rules *rules);
+void zone_rules_put(struct zone_rules *rules);
+
+/* What a zone is made from; `name` is in lower case. The image is of that name, was opened, and is
+ * `image`, or `base` within `file`, or there is none. */
+struct zone_parts {
+    const uint8_t *name;
+    uint8_t name_len, flags;
+    uint32_t row;
+    struct zone_rules *rules;
+    struct image *image;
+    struct image_file *file;
+    const void *base;
+};
+
+/* Makes a zone; takes the image, and counts as a user of file and rules. NULL when memory runs out
+ * (the image stays the caller's). The zone is pinned once. */
+struct zone *zone_make(const struct zone_parts *parts, const struct hash_key *key);
+/* The same for a zone that shares nothing. */
 struct zone *zone_new(const struct msg_zone *message, struct image *image,
                       const struct hash_key *key);
 void zone_pin(struct zone *zone);

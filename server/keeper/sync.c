@@ -11,9 +11,9 @@
 #include "server/keeper/quarantine.h"
 #include "server/keeper/zones.h"
 
-/* Frames sent in one turn of the loop: a serve process that starts with very many zones must not
- * keep the others waiting. */
-enum { TURN_MAX = 256 };
+/* Frames in one turn of the loop: a serve process that starts with very many zones must not keep
+ * the others waiting. */
+enum { TURN_MAX = 32 };
 
 enum item_kind { ITEM_ZONE, ITEM_GONE, ITEM_SYNCED, ITEM_MARK };
 
@@ -109,84 +109,163 @@ static unsigned copy_acls(const struct config_acls *from, struct msg_acl to[MSG_
     return n;
 }
 
-static int send_zone(struct sync_channel *c, struct zone *z)
+/* A frame being filled. */
+struct frame {
+    struct feed_writer *out;
+    const struct config_zone *alike; /* the zone whose lists are rules number out->rules */
+    int own[CHANNEL_FDS];            /* descriptors to be closed */
+    unsigned own_count;
+};
+
+static bool same_list(const struct config_acls *a, const struct config_acls *b)
+{
+    return a->items == b->items && a->count == b->count;
+}
+
+/* The number of the zone's lists in the frame: mostly those of the zone before. */
+static unsigned add_rules(struct frame *f, const struct config_zone *config)
+{
+    struct msg_acl items[3 * MSG_ACL_MAX];
+    const struct config_zone *a = f->alike;
+    if (a && same_list(&a->allow_transfer, &config->allow_transfer) &&
+        same_list(&a->allow_notify, &config->allow_notify) &&
+        same_list(&a->allow_query, &config->allow_query))
+        return f->out->rules;
+    struct feed_rules r = {.transfer_count = copy_acls(&config->allow_transfer, items)};
+    r.notify_count = copy_acls(&config->allow_notify, items + r.transfer_count);
+    r.query_count = copy_acls(&config->allow_query, items + r.transfer_count + r.notify_count);
+    f->alike = config;
+    return feed_put_rules(f->out, &r, items);
+}
+
+/* The file vanished under us: serve keeps what it has mapped; a new process gets none. */
+static void image_is_lost(struct zone *z)
 {
     struct keeper *k = z->keeper;
-    const struct config_zone *config = z->config;
-    struct msg_zone m = {.row = z->row, .name_len = config->wire_len};
+    log_line(LOG_WARNING, "zone %s: its image is gone from the state directory", z->config->name);
+    k->lost += !z->lost;
+    z->lost = true;
+    if (z->config->file)
+        load_zone(z);
+    else
+        refresh_start(z, true, false);
+}
+
+/* Adds the file the zone's image is in; false when the frame has no room. */
+static bool add_image(struct frame *f, struct zone *z, struct feed_zone *m)
+{
     struct image *image = NULL;
-    int fd = -1;
-    memcpy(m.name, config->wire, config->wire_len);
-    m.transfer_count = copy_acls(&config->allow_transfer, m.allow_transfer);
-    m.query_count = copy_acls(&config->allow_query, m.allow_query);
-    m.notify_count = copy_acls(&config->allow_notify, m.allow_notify);
-    m.flags = (z->secondary ? ZONE_IS_SECONDARY : 0) | (z->expired ? ZONE_IS_EXPIRED : 0) |
-              (config->limits_queries ? ZONE_LIMITS_QUERIES : 0);
-    if (z->has_image && zone_open_image(z, &image, &fd) == 0) {
-        m.flags |= ZONE_HAS_IMAGE;
-        m.version = image_get_version(image);
-        m.image_size = image_get_summary(image)->bytes;
-        image_close(image);
-    } else if (z->has_image) {
-        /* The file vanished under us: serve keeps what it has mapped; a new process gets none. */
-        log_line(LOG_WARNING, "zone %s: its image is gone from the state directory", config->name);
-        m.flags |= ZONE_KEEPS_IMAGE;
-        k->lost += !z->lost;
-        z->lost = true;
-        if (config->file)
-            load_zone(z);
-        else
-            refresh_start(z, true, false);
+    struct feed_file file = {0};
+    int fd;
+    if (f->out->files == CHANNEL_FDS)
+        return false;
+    if (zone_open_image(z, &image, &fd)) {
+        image_is_lost(z);
+        m->flags |= ZONE_KEEPS_IMAGE;
+        return true;
     }
-    int err = channel_send(c->watch.fd, MSG_ZONE, &m, sizeof m, &fd, fd >= 0 ? 1 : 0, 0);
-    if (fd >= 0)
-        close(fd);
+    m->flags |= ZONE_HAS_IMAGE;
+    file.size = m->image_size = image_get_summary(image)->bytes;
+    image_close(image);
+    f->own[f->own_count++] = fd;
+    m->file = (uint8_t)feed_put_file(f->out, &file, fd);
+    return m->file;
+}
+
+static bool add_zone(struct frame *f, struct zone *z)
+{
+    const struct config_zone *config = z->config;
+    struct feed_zone m = {.row = z->row};
+    unsigned rules = add_rules(f, config);
+    if (!rules)
+        return false;
+    m.rules = (uint16_t)rules;
+    m.flags =
+        (uint8_t)((z->secondary ? ZONE_IS_SECONDARY : 0) | (z->expired ? ZONE_IS_EXPIRED : 0) |
+                  (config->limits_queries ? ZONE_LIMITS_QUERIES : 0));
+    return (!z->has_image || add_image(f, z, &m)) &&
+           feed_put_zone(f->out, &m, config->wire, config->wire_len);
+}
+
+static bool add_item(struct frame *f, struct keeper *k, const struct item *item)
+{
+    if (item->kind == ITEM_GONE)
+        return feed_put_gone(f->out, item->name + 1, item->name[0]);
+    return !k->by_row[item->row] || add_zone(f, k->by_row[item->row]);
+}
+
+/* Sends as many zones as a frame has room for; *count says how many items that were. */
+static int send_zones(struct sync_channel *c, size_t *count)
+{
+    struct keeper *k = c->keeper;
+    struct frame f = {.out = &k->syncs.out};
+    feed_clear(f.out);
+    for (*count = 0; c->from + *count < c->to; ++*count) {
+        struct item item = c->items[c->from + *count];
+        size_t len = f.out->len;
+        if (item.kind != ITEM_ZONE && item.kind != ITEM_GONE)
+            break;
+        if (!add_item(&f, k, &item)) {
+            f.out->len = len;
+            break;
+        }
+    }
+    int err = feed_is_empty(f.out) ? ERR_OK : feed_send(f.out, c->watch.fd);
+    for (unsigned i = 0; i < f.own_count; i++)
+        close(f.own[i]);
     return err;
 }
 
-static int send_gone(struct sync_channel *c, const struct item *item)
-{
-    struct msg_zone m = {.row = item->row, .name_len = item->name[0]};
-    memcpy(m.name, item->name + 1, item->name[0]);
-    return channel_send(c->watch.fd, MSG_ZONE_GONE, &m, sizeof m, NULL, 0, 0);
-}
-
-static int send_item(struct sync_channel *c, const struct item *item)
+static int send_other(struct sync_channel *c, const struct item *item)
 {
     struct keeper *k = c->keeper;
     struct msg_mark mark = {item->row};
     if (item->kind == ITEM_MARK)
         return channel_send(c->watch.fd, MSG_MARK, &mark, sizeof mark, NULL, 0, 0);
     /* A process that has not got a zone that others serve must not take their place. */
-    if (item->kind == ITEM_SYNCED) {
-        c->owes_synced = k->lost > 0;
-        return k->lost ? ERR_OK : channel_send(c->watch.fd, MSG_SYNCED, NULL, 0, NULL, 0, 0);
+    c->owes_synced = k->lost > 0;
+    return k->lost ? ERR_OK : channel_send(c->watch.fd, MSG_SYNCED, NULL, 0, NULL, 0, 0);
+}
+
+static void consume(struct sync_channel *c, size_t count)
+{
+    for (; count; count--) {
+        struct item *item = &c->items[c->from++];
+        free(item->name);
+        if (item->kind == ITEM_ZONE)
+            c->queued[item->row / 64] &= ~(UINT64_C(1) << (item->row & 63));
     }
-    if (item->kind == ITEM_GONE)
-        return send_gone(c, item);
-    return k->by_row[item->row] ? send_zone(c, k->by_row[item->row]) : ERR_OK;
+    if (c->from < c->to)
+        return;
+    free(c->items);
+    c->items = NULL;
+    c->from = c->to = c->room = 0;
+    set_writing(c, false);
 }
 
 /* Sends what there is room for. ERR_CLOSED and others: the channel is of no use any more. */
 static int flush(struct sync_channel *c)
 {
     for (int i = 0; i < TURN_MAX && c->from < c->to; i++) {
-        struct item item = c->items[c->from];
-        int err = send_item(c, &item);
+        enum item_kind kind = c->items[c->from].kind;
+        size_t count = 1;
+        int err = kind == ITEM_ZONE || kind == ITEM_GONE ? send_zones(c, &count)
+                                                         : send_other(c, &c->items[c->from]);
         if (err == ERR_TIMEOUT)
             break;
         if (err)
             return err;
-        free(item.name);
-        c->from++;
-        if (item.kind == ITEM_ZONE)
-            c->queued[item.row / 64] &= ~(UINT64_C(1) << (item.row & 63));
-    }
-    if (c->from == c->to) {
-        c->from = c->to = 0;
-        set_writing(c, false);
+        consume(c, count);
     }
     return ERR_OK;
+}
+
+/* At once, so that a serve process hears of it without a turn of the loop. A channel that broke is
+ * found, and dropped, by the loop. */
+static void flush_now(struct sync_channel *c)
+{
+    if (!c->keeper->syncs.held)
+        flush(c);
 }
 
 static void take_notify(struct keeper *k, const struct channel_frame *f)
@@ -282,10 +361,20 @@ void sync_zone(struct zone *z)
         if (!put(c, (struct item){ITEM_ZONE, z->row, NULL}))
             drop(c);
         else
-            /* At once, so that who asked for a reload hears of it after the serve process. A
-             * channel that broke is found, and dropped, by the loop. */
-            flush(c);
+            flush_now(c);
     }
+}
+
+void sync_hold(struct keeper *k)
+{
+    k->syncs.held = true;
+}
+
+void sync_release(struct keeper *k)
+{
+    k->syncs.held = false;
+    for (struct sync_channel *c = k->syncs.first; c; c = c->next)
+        flush_now(c);
 }
 
 void sync_found(struct keeper *k)
@@ -308,7 +397,7 @@ uint32_t sync_mark(struct keeper *k)
         if (!put(c, (struct item){ITEM_MARK, number, NULL}))
             drop(c);
         else
-            flush(c);
+            flush_now(c);
     }
     return number;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/contract/feed.h"
 #include "server/config/config.h"
 
 struct keeper;
@@ -15,6 +16,8 @@ struct zone;
 struct syncs {
     struct sync_channel *first;
     uint32_t marks; /* the last number given */
+    bool held;
+    struct feed_writer out;
 };
 
 /* A new serve process; the descriptor is taken. */
@@ -22,6 +25,9 @@ void sync_add(struct keeper *k, int fd);
 void sync_fini(struct keeper *k);
 /* A zone is new or has changed: image, state of expiry or access lists. */
 void sync_zone(struct zone *z);
+/* From hold to release nothing is sent but by the loop, so that many changes go in one frame. */
+void sync_hold(struct keeper *k);
+void sync_release(struct keeper *k);
 /* No image is missing any more: processes that wait for one are told that they have all. */
 void sync_found(struct keeper *k);
 /* Puts a mark behind all that was said so far to every serve process; returns its number. */

@@ -22,7 +22,7 @@
 #include "server/serve/zonefeed.h"
 
 /* Strangers can ask for transfers as fast as they like: what is told of it is bounded. */
-enum { TICK_MS = 200, FRAMES_A_ROUND = 1000, REFUSED_A_SECOND = 5 };
+enum { TICK_MS = 200, FRAMES_A_ROUND = 100, REFUSED_A_SECOND = 5 };
 
 static const int64_t forsaken_after = 500 * CLK_MS, unready_after = 5 * CLK_SECOND;
 
@@ -230,18 +230,22 @@ static void follow_orphan(struct serve *s, bool knock)
                   s->active && s->supervisor < 0 && !s->draining && !s->stop);
 }
 
+static void tell_bad_zone(void *ctx, const char *name, int err)
+{
+    struct serve *s = ctx;
+    stats_event(s->stats, s->slot, err == ERR_MEMORY ? EVENT_MEMORY_OUT : EVENT_IMAGE_DAMAGED,
+                err == ERR_SYSTEM ? errno : err, name, "the serve process could not take it: %s",
+                err_text(err));
+}
+
 static void read_keeper(struct serve *s)
 {
     int n = 0;
     for (int i = 0; i < FRAMES_A_ROUND && (n = channel_receive(s->keeper, &s->frame)) == 1; i++) {
-        char name[1024];
-        int err = zonefeed_take(&s->feed, &s->frame, name);
+        int err = zonefeed_take(&s->feed, &s->frame);
         channel_discard(&s->frame);
         if (err)
-            stats_event(s->stats, s->slot,
-                        err == ERR_MEMORY ? EVENT_MEMORY_OUT : EVENT_IMAGE_DAMAGED,
-                        err == ERR_SYSTEM ? errno : err, name,
-                        "the serve process could not take it: %s", err_text(err));
+            tell_bad_zone(s, "", err);
     }
     if (n < 0) {
         close(s->keeper);
@@ -431,6 +435,8 @@ static int prepare(struct serve *s, struct serve_start *start)
     if (!s->workers)
         return ERR_MEMORY;
     int err = zonefeed_init(&s->feed, &s->shared.publish, s->stats->hash_key);
+    s->feed.bad = tell_bad_zone;
+    s->feed.ctx = s;
     for (unsigned i = 0; i < start->workers && !err; i++)
         err = worker_init(&s->workers[i], &s->shared, i, start->sockets, start->socket_count);
     for (unsigned i = 0; i < start->workers && !err; i++) {

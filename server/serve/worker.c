@@ -146,7 +146,7 @@ void worker_follow_up(struct worker *w, const struct answer *a,
                         .serial = a->query.serial,
                         .name_len = a->zone->name_len,
                         .source = *source};
-    memcpy(note.name, a->zone->name, a->zone->name_len);
+    memcpy(note.name, zone_name(a->zone), a->zone->name_len);
     worker_note(w, &note);
 }
 

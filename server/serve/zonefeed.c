@@ -2,10 +2,14 @@
 
 #include <stdlib.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "backend/base/err.h"
 #include "server/dns/name_text.h"
 #include "server/dns/wire.h"
+
+/* The generation of a zone that the keeper said is gone. */
+static const uint32_t generation_gone = UINT32_MAX;
 
 int zonefeed_init(struct zonefeed *f, struct publish *publish, const uint8_t key[16])
 {
@@ -43,19 +47,20 @@ static void retire(struct zonefeed *f, struct zone *zone)
     f->retired[f->retired_count++] = zone;
 }
 
-void zonefeed_flush(struct zonefeed *f)
+static void free_retired(struct zonefeed *f)
 {
-    if (!f->retired_count && !f->retired_table)
-        return;
     publish_wait();
     for (size_t i = 0; i < f->retired_count; i++)
         zone_unpin(f->retired[i]);
-    f->retired_count = 0;
+    free(f->retired);
+    f->retired = NULL;
+    f->retired_count = f->retired_cap = 0;
     zone_table_free(f->retired_table);
     f->retired_table = NULL;
 }
 
-/* A new table with the zones of the current one that `keep` says yes to (all for NULL). */
+/* A new table with room for `count`, with the zones of the current one that `keep` says yes to (all
+ * for NULL). */
 static int rebuild(struct zonefeed *f, uint32_t count,
                    bool (*keep)(const struct zone *, const void *), const void *arg)
 {
@@ -63,7 +68,7 @@ static int rebuild(struct zonefeed *f, uint32_t count,
     if (!table)
         return ERR_MEMORY;
     if (f->retired_table) /* one at a time */
-        zonefeed_flush(f);
+        free_retired(f);
     for (uint32_t i = 0; i < old->slots; i++) {
         struct zone *zone = atomic_load_explicit(&old->slot[i], memory_order_relaxed);
         if (zone && (!keep || keep(zone, arg)))
@@ -76,12 +81,63 @@ static int rebuild(struct zonefeed *f, uint32_t count,
     return ERR_OK;
 }
 
+static bool is_here(const struct zone *zone, const void *arg)
+{
+    (void)arg;
+    return zone->generation != generation_gone;
+}
+
+/* Files and lists that no zone uses any more. */
+static void drop_unused(struct zonefeed *f)
+{
+    for (struct image_file **at = &f->files; *at;) {
+        struct image_file *file = *at;
+        if (atomic_load(&file->users) > 1) {
+            at = &file->next;
+            continue;
+        }
+        *at = file->next;
+        image_file_put(file);
+    }
+    for (unsigned i = 0; i < ZONEFEED_RULES; i++) {
+        for (struct zone_rules **at = &f->rules[i]; *at;) {
+            struct zone_rules *rules = *at;
+            if (atomic_load(&rules->users) > 1) {
+                at = &rules->next;
+                continue;
+            }
+            *at = rules->next;
+            zone_rules_put(rules);
+        }
+    }
+}
+
+void zonefeed_flush(struct zonefeed *f)
+{
+    if (f->gone && rebuild(f, current(f)->count, is_here, NULL) == ERR_OK)
+        f->gone = false;
+    if (!f->retired_count && !f->retired_table)
+        return;
+    free_retired(f);
+    drop_unused(f);
+}
+
+static struct zone *find(const struct zonefeed *f, const uint8_t *wire, size_t len)
+{
+    struct name name;
+    uint64_t hash[NAME_MAX_LABELS + 1];
+    if (name_read(&name, wire, len) != len)
+        return NULL;
+    name_hash(&name, &f->key, hash);
+    return zone_table_get(current(f), wire, len, hash[0]);
+}
+
 static int put(struct zonefeed *f, struct zone *zone)
 {
     struct zone_table *table = current(f);
-    bool is_new = !zone_table_get(table, zone->name, zone->name_len, zone->hash);
-    if (is_new && (table->count + 1) * 2 > table->slots) {
-        int err = rebuild(f, (table->count + 1) * 2, NULL, NULL);
+    if ((table->count + 1) * 2 > table->slots &&
+        !zone_table_get(table, zone_name(zone), zone->name_len, zone->hash)) {
+        int err = rebuild(f, table->count + 1, NULL, NULL);
         if (err)
             return err;
         table = current(f);
@@ -90,36 +146,135 @@ static int put(struct zonefeed *f, struct zone *zone)
     return ERR_OK;
 }
 
-/* The keeper has no image to send: the one that is served stays. */
-static bool keeps_image(struct zonefeed *f, const struct msg_zone *m)
+/* ---- what the zones of a frame share */
+
+struct frame_files {
+    struct image_file *file[CHANNEL_FDS]; /* NULL: for one zone, or it could not be mapped */
+    int fd[CHANNEL_FDS];
+    int err[CHANNEL_FDS];
+    uint64_t id[CHANNEL_FDS];
+    unsigned count;
+};
+
+static void take_file(struct zonefeed *f, const struct feed_item *item,
+                      const struct channel_frame *frame, struct frame_files *files)
 {
-    struct name name;
-    uint64_t hash[NAME_MAX_LABELS + 1];
-    if (!(m->flags & ZONE_KEEPS_IMAGE) || !name_read(&name, m->name, m->name_len))
+    unsigned i = files->count++;
+    files->fd[i] = frame->fds[item->fd];
+    files->id[i] = item->file.id;
+    files->file[i] = NULL;
+    files->err[i] = ERR_OK;
+    if (!item->file.id)
+        return;
+    struct image_file *file = f->files;
+    while (file && (file->id != item->file.id || file->size != item->file.size))
+        file = file->next;
+    if (!file) {
+        files->err[i] = image_file_map(files->fd[i], item->file.id, item->file.size, &file);
+        if (files->err[i])
+            return;
+        file->next = f->files;
+        f->files = file;
+    }
+    files->file[i] = file;
+}
+
+static bool same_rules(const struct zone_rules *rules, const struct feed_rules *r,
+                       const struct msg_acl *acl, size_t count)
+{
+    return rules->transfer_count == r->transfer_count && rules->notify_count == r->notify_count &&
+           rules->query_count == r->query_count && !memcmp(rules->item, acl, count * sizeof *acl);
+}
+
+static struct zone_rules *find_rules(struct zonefeed *f, const struct feed_rules *r,
+                                     const struct msg_acl *acl)
+{
+    size_t count = (size_t)r->transfer_count + r->notify_count + r->query_count;
+    struct zone_rules **first = &f->rules[XXH3_64bits(acl, count * sizeof *acl) % ZONEFEED_RULES];
+    for (struct zone_rules *rules = *first; rules; rules = rules->next) {
+        if (same_rules(rules, r, acl, count))
+            return rules;
+    }
+    struct zone_rules *rules =
+        zone_rules_new(r->transfer_count, r->notify_count, r->query_count, acl);
+    if (rules) {
+        rules->next = *first;
+        *first = rules;
+    }
+    return rules;
+}
+
+static int take_rules(struct zonefeed *f, const struct feed_item *item, unsigned number)
+{
+    if (number > f->numbered_cap) {
+        size_t cap = f->numbered_cap ? f->numbered_cap * 2 : 64;
+        struct zone_rules **more = realloc(f->numbered, cap * sizeof *more);
+        if (!more)
+            return ERR_MEMORY;
+        f->numbered = more;
+        f->numbered_cap = cap;
+    }
+    f->numbered[number - 1] = find_rules(f, &item->rules, item->acl);
+    return f->numbered[number - 1] ? ERR_OK : ERR_MEMORY;
+}
+
+/* ---- zones */
+
+/* The keeper has no image to send: the one that is served stays. */
+static bool keeps_image(struct zonefeed *f, const struct feed_item *item)
+{
+    if (!(item->zone.flags & ZONE_KEEPS_IMAGE))
         return false;
-    name_hash(&name, &f->key, hash);
-    struct zone *old = zone_table_get(current(f), m->name, m->name_len, hash[0]);
+    struct zone *old = find(f, item->name, item->name_len);
     if (!old || !old->image)
         return false;
     old->generation = f->generation;
     return true;
 }
 
-static int take_zone(struct zonefeed *f, const struct msg_zone *m, int fd)
+static int open_image(struct zonefeed *f, const struct feed_item *item,
+                      const struct frame_files *files, struct zone_parts *parts)
 {
-    if (keeps_image(f, m))
-        return ERR_OK;
-    struct image *image = NULL;
-    int err = ERR_OK;
-    if (m->flags & ZONE_HAS_IMAGE)
-        err = fd < 0 ? ERR_FORMAT
-                     : image_open(fd, m->image_offset, m->image_size, f->key_bytes, false, &image);
+    const struct feed_zone *z = &item->zone;
+    struct image own;
+    size_t len;
+    if (!z->file)
+        return ERR_FORMAT;
+    struct image_file *file = files->file[z->file - 1];
+    int err = files->err[z->file - 1];
+    if (!err && !files->id[z->file - 1])
+        err = image_open(files->fd[z->file - 1], z->image_offset, z->image_size, f->key_bytes,
+                         false, &parts->image);
+    else if (!err && (z->image_offset % 8 || z->image_offset > file->size ||
+                      z->image_size > file->size - z->image_offset))
+        err = ERR_FORMAT;
+    else if (!err)
+        err = image_at(file->base + z->image_offset, z->image_size, f->key_bytes, false, &own);
     if (err)
         return err;
-    struct zone *zone = zone_new(m, image, &f->key);
+    if (!parts->image) {
+        parts->file = file;
+        parts->base = own.base;
+    }
+    const uint8_t *origin = image_get_origin(parts->image ? parts->image : &own, &len);
+    return name_equal(origin, len, item->name, item->name_len) ? ERR_OK : ERR_FORMAT;
+}
+
+static int take_zone(struct zonefeed *f, const struct feed_item *item,
+                     const struct frame_files *files)
+{
+    struct zone_parts parts = {.name = item->name,
+                               .name_len = item->name_len,
+                               .flags = item->zone.flags,
+                               .row = item->zone.row,
+                               .rules = f->numbered[item->zone.rules - 1]};
+    if (keeps_image(f, item))
+        return ERR_OK;
+    int err = item->zone.flags & ZONE_HAS_IMAGE ? open_image(f, item, files, &parts) : ERR_OK;
+    struct zone *zone = err ? NULL : zone_make(&parts, &f->key);
     if (!zone) {
-        image_close(image);
-        return ERR_MEMORY;
+        image_close(parts.image);
+        return err ? err : ERR_MEMORY;
     }
     zone->generation = f->generation;
     err = put(f, zone);
@@ -128,10 +283,37 @@ static int take_zone(struct zonefeed *f, const struct msg_zone *m, int fd)
     return err;
 }
 
-static bool is_other(const struct zone *zone, const void *name)
+static void take_gone(struct zonefeed *f, const struct feed_item *item)
 {
-    const struct msg_zone *m = name;
-    return !name_equal(zone->name, zone->name_len, m->name, m->name_len);
+    struct zone *zone = find(f, item->name, item->name_len);
+    if (zone) {
+        zone->generation = generation_gone;
+        f->gone = true;
+    }
+}
+
+static int take_zones(struct zonefeed *f, const struct channel_frame *frame)
+{
+    struct frame_files files = {.count = 0};
+    struct feed_reader reader;
+    struct feed_item item;
+    int r;
+    feed_read(&reader, frame);
+    while ((r = feed_next(&reader, &item)) == 1) {
+        int err = ERR_OK;
+        char name[NAME_TEXT_MAX];
+        if (item.kind == FEED_RULES && (err = take_rules(f, &item, reader.rules)))
+            return err;
+        if (item.kind == FEED_FILE)
+            take_file(f, &item, frame, &files);
+        else if (item.kind == FEED_GONE)
+            take_gone(f, &item);
+        else if (item.kind == FEED_ZONE && (err = take_zone(f, &item, &files)) && f->bad) {
+            name_to_text(item.name, item.name_len, name);
+            f->bad(f->ctx, name, err);
+        }
+    }
+    return r;
 }
 
 static bool is_current(const struct zone *zone, const void *generation)
@@ -151,30 +333,27 @@ static int take_synced(struct zonefeed *f)
     return ERR_OK;
 }
 
-int zonefeed_take(struct zonefeed *f, struct channel_frame *frame, char name[1024])
+int zonefeed_take(struct zonefeed *f, struct channel_frame *frame)
 {
-    name[0] = '\0';
-    if (frame->type == MSG_SYNCED)
-        return take_synced(f);
     const struct msg_mark *mark = (const void *)frame->payload;
-    if (frame->type == MSG_MARK) {
+    switch (frame->type) {
+    case MSG_ZONES:
+        return take_zones(f, frame);
+    case MSG_SYNCED:
+        return take_synced(f);
+    case MSG_MARK:
         f->mark = frame->len == sizeof *mark ? mark->number : 0;
         return f->mark ? ERR_OK : ERR_FORMAT;
-    }
-    const struct msg_zone *m = (const void *)frame->payload;
-    if (frame->len != sizeof *m || !name_length(m->name, m->name_len))
+    default:
         return ERR_FORMAT;
-    name_to_text(m->name, m->name_len, name);
-    if (frame->type == MSG_ZONE_GONE)
-        return rebuild(f, current(f)->count, is_other, m);
-    return frame->type == MSG_ZONE ? take_zone(f, m, frame->nfds ? frame->fds[0] : -1) : ERR_FORMAT;
+    }
 }
 
 static bool answers_soa(const struct zone *zone, const struct zone_table *zones,
                         const struct hash_key *key, struct answer_scratch *scratch)
 {
     uint8_t query[DNS_HEADER + NAME_MAX_LEN + 4] = {[5] = 1}, out[DNS_UDP_PLAIN * 8];
-    memcpy(query + DNS_HEADER, zone->name, zone->name_len);
+    memcpy(query + DNS_HEADER, zone_name(zone), zone->name_len);
     wire_put16(query + DNS_HEADER + zone->name_len, TYPE_SOA);
     wire_put16(query + DNS_HEADER + zone->name_len + 2, CLASS_IN);
     struct answer answer;

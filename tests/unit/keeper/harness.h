@@ -19,9 +19,11 @@
 #include "backend/base/err.h"
 #include "backend/base/log.h"
 #include "backend/contract/actions.h"
+#include "backend/contract/feed.h"
 #include "backend/contract/message.h"
 #include "backend/contract/stats.h"
-#include "server/image/image.h"
+#include "server/image/file.h"
+#include "server/image/node.h"
 #include "server/keeper/keeper.h"
 
 /* How long anything may take: 10 s, stretched by ZONEDECK_PATIENCE for sanitizers and slow
@@ -32,6 +34,17 @@ static inline int64_t patience(void)
     return 10 * CLK_SECOND * (factor && atoi(factor) > 0 ? atoi(factor) : 1);
 }
 
+/* What a serve process knows of a zone. */
+struct known {
+    unsigned flags;
+    int fd;
+    uint64_t offset, size, file_size;
+    uint32_t transfer_count, notify_count;
+    struct msg_acl allow_notify[4];
+    uint8_t name_len;
+    uint8_t name[MSG_NAME_MAX + 1];
+};
+
 struct harness {
     char dir[64], config_path[96], state[96];
     char zones[512]; /* of the configuration, for tests that make it up */
@@ -41,8 +54,7 @@ struct harness {
     uint64_t next_id;
     struct channel_frame frame; /* last received */
     /* What the serve process knows, newest frame by zone. */
-    struct msg_zone known[64];
-    int known_fd[64];
+    struct known known[64];
     unsigned known_count, zone_frames;
     bool synced;
 };
@@ -167,7 +179,7 @@ static inline void harness_serve(struct harness *h)
     h->serve = ends[0];
 }
 
-static inline struct msg_zone *harness_known(struct harness *h, const char *wire)
+static inline struct known *harness_known(struct harness *h, const char *wire)
 {
     for (unsigned i = 0; i < h->known_count; i++) {
         if (h->known[i].name_len == strlen(wire) + 1 &&
@@ -177,35 +189,66 @@ static inline struct msg_zone *harness_known(struct harness *h, const char *wire
     return NULL;
 }
 
+static inline void harness_gone(struct harness *h, struct known *k)
+{
+    assert_non_null(k);
+    if (k->fd >= 0)
+        close(k->fd);
+    *k = h->known[--h->known_count];
+}
+
+static inline void harness_take_zone(struct harness *h, const struct feed_item *item,
+                                     const struct known *files, const struct feed_item *rules)
+{
+    struct known *at = harness_known(h, (const char *)item->name);
+    struct known *k = at ? at : &h->known[h->known_count++];
+    assert_true(h->known_count <= 64);
+    if (at && at->fd >= 0)
+        close(at->fd);
+    *k = (struct known){.flags = item->zone.flags,
+                        .name_len = item->name_len,
+                        .offset = item->zone.image_offset,
+                        .size = item->zone.image_size,
+                        .transfer_count = rules->rules.transfer_count,
+                        .notify_count = rules->rules.notify_count,
+                        .fd = -1};
+    for (unsigned i = 0; i < k->notify_count && i < 4; i++)
+        k->allow_notify[i] = rules->acl[rules->rules.transfer_count + i];
+    memcpy(k->name, item->name, item->name_len);
+    assert_int_equal(item->zone.file != 0, (k->flags & ZONE_HAS_IMAGE) != 0);
+    if (item->zone.file) {
+        k->file_size = files[item->zone.file].file_size;
+        k->fd = dup(files[item->zone.file].fd);
+    }
+    h->zone_frames++;
+}
+
 static inline void harness_take(struct harness *h)
 {
-    const struct msg_zone *m = (const void *)h->frame.payload;
+    struct known files[CHANNEL_FDS + 1];
+    struct feed_reader reader;
+    struct feed_item item, rules[16];
+    int r;
     if (h->frame.type == MSG_SYNCED)
         h->synced = true;
     if (h->frame.type == MSG_MARK)
-        assert_int_equal(channel_send(h->serve, MSG_PASSED, m, h->frame.len, NULL, 0, 1000), 0);
-    if (h->frame.type != MSG_ZONE && h->frame.type != MSG_ZONE_GONE)
+        assert_int_equal(
+            channel_send(h->serve, MSG_PASSED, h->frame.payload, h->frame.len, NULL, 0, 1000), 0);
+    if (h->frame.type != MSG_ZONES)
         return;
-    assert_int_equal(h->frame.len, sizeof *m);
-    struct msg_zone *at = harness_known(h, (const char *)m->name);
-    size_t i = at ? (size_t)(at - h->known) : h->known_count;
-    if (at && h->known_fd[i] >= 0)
-        close(h->known_fd[i]);
-    if (h->frame.type == MSG_ZONE_GONE) {
-        assert_non_null(at);
-        h->known[i] = h->known[--h->known_count];
-        h->known_fd[i] = h->known_fd[h->known_count];
-        return;
+    feed_read(&reader, &h->frame);
+    while ((r = feed_next(&reader, &item)) == 1) {
+        if (item.kind == FEED_FILE)
+            files[reader.files] =
+                (struct known){.fd = h->frame.fds[item.fd], .file_size = item.file.size};
+        else if (item.kind == FEED_ZONE)
+            harness_take_zone(h, &item, files, &rules[item.zone.rules % 16]);
+        else if (item.kind == FEED_RULES)
+            rules[reader.rules % 16] = item;
+        else if (item.kind == FEED_GONE)
+            harness_gone(h, harness_known(h, (const char *)item.name));
     }
-    h->zone_frames++;
-    h->known_count += !at;
-    h->known[i] = *m;
-    h->known_fd[i] = -1;
-    assert_int_equal(h->frame.nfds, (m->flags & ZONE_HAS_IMAGE) ? 1 : 0);
-    if (h->frame.nfds) {
-        h->known_fd[i] = h->frame.fds[0];
-        h->frame.fds[0] = -1;
-    }
+    assert_int_equal(r, 0);
 }
 
 /* Takes frames of the serve channel until the condition holds. */
@@ -222,17 +265,18 @@ static inline void harness_take(struct harness *h)
 /* The serial of the image that a serve process has of a zone; 0 none. Opens and verifies it. */
 static inline uint32_t harness_served(struct harness *h, const char *wire)
 {
-    struct msg_zone *m = harness_known(h, wire);
-    struct image *image;
-    if (!m || !(m->flags & ZONE_HAS_IMAGE))
+    struct known *k = harness_known(h, wire);
+    struct image_file *file;
+    struct image image;
+    if (!k || !(k->flags & ZONE_HAS_IMAGE))
         return 0;
-    assert_int_equal(image_open(h->known_fd[m - h->known], m->image_offset, m->image_size,
-                                h->stats->hash_key, true, &image),
+    assert_int_equal(image_file_map(k->fd, 1, k->file_size, &file), 0);
+    assert_true(k->offset + k->size <= k->file_size);
+    assert_int_equal(image_at(file->base + k->offset, k->size, h->stats->hash_key, true, &image),
                      0);
-    assert_int_equal(image_verify(image), 0);
-    assert_true(m->version == image_get_version(image));
-    uint32_t serial = image_get_summary(image)->serial;
-    image_close(image);
+    assert_int_equal(image_verify(&image), 0);
+    uint32_t serial = image_get_summary(&image)->serial;
+    image_file_put(file);
     return serial;
 }
 
@@ -327,8 +371,8 @@ static inline int harness_result(struct harness *h, uint64_t id, char text[MSG_T
 static inline void harness_forget(struct harness *h)
 {
     for (unsigned i = 0; i < h->known_count; i++) {
-        if (h->known_fd[i] >= 0)
-            close(h->known_fd[i]);
+        if (h->known[i].fd >= 0)
+            close(h->known[i].fd);
     }
     h->known_count = 0;
     if (h->serve >= 0)

@@ -192,7 +192,7 @@ static void expires_and_recovers(void **state)
 {
     (void)state;
     struct primary *p = primary_start(5);
-    struct msg_zone *m;
+    struct known *m;
     p->expire = 4;
     struct harness *h = begin(p, NULL);
     HARNESS_UNTIL(h, harness_served(h, A) == 5);
@@ -222,7 +222,7 @@ static void allow_notify_is_what_was_given(void **state)
     harness_ready(h);
     harness_serve(h);
     HARNESS_UNTIL(h, harness_served(h, A) == 5);
-    const struct msg_zone *m = harness_known(h, A);
+    const struct known *m = harness_known(h, A);
     assert_int_equal(m->notify_count, 1);
     assert_memory_equal(m->allow_notify[0].address, "\xc0\x00\x02\x07", 4);
     end(h, p);
