@@ -1,8 +1,8 @@
 /* The bytes of an image. Only the builder writes them, only this room reads them raw; others use
  * node.h.
  *
- *   header | origin | NSEC3 salt | nodes in canonical order | hash table | NSEC index | NSEC3 index |
- *   files
+ *   header | origin | NSEC3 salt | nodes in canonical order | hash table | NSEC index | NSEC3 index
+ * | files
  *
  * There may be a million small zones, so the header has only what every zone needs.
  *
