@@ -62,13 +62,15 @@ void image_builder_set_files(struct image_builder *b, const void *files, size_t 
 
 /* Checks the zone (one SOA, NS at the apex, CNAME alone, ...), adding a line for each finding to
  * `findings` ("error: …" or "warning: …"; "error 17: …" with the place of a record), and writes the
- * image into `fd` (a file or memfd, empty). `key` is the state directory's hash key
+ * image into `fd` (a file or memfd, empty; -1 not now). `key` is the state directory's hash key
  * (server/dns/hash.h). Returns 0 and the summary, ERR_ZONE when a finding is an error, ERR_SYSTEM
  * when writing failed (errno), ERR_MEMORY. */
 int image_builder_finish(struct image_builder *b, const uint8_t key[16],
                          const struct image_source *source, int fd, struct image_summary *summary,
                          struct buf *findings);
-/* Writes the image again, elsewhere, when writing was what failed. */
+/* Writes the finished image, or writes it again elsewhere when writing was what failed. */
 int image_builder_write(struct image_builder *b, int fd);
+/* The finished image, for as long as the builder lives. */
+const void *image_builder_image(const struct image_builder *b);
 /* Why the last call failed, for a person; valid until the next call. */
 const char *image_builder_reason(const struct image_builder *b);

@@ -446,11 +446,17 @@ int image_builder_write(struct image_builder *b, int fd)
     return err;
 }
 
+const void *image_builder_image(const struct image_builder *b)
+{
+    return b->image;
+}
+
 int image_builder_finish(struct image_builder *b, const uint8_t key[16],
                          const struct image_source *source, int fd, struct image_summary *summary,
                          struct buf *findings)
 {
-    struct image_header h = {.format = IMAGE_FORMAT, .order = IMAGE_ORDER, .built_at = clk_wall()};
+    struct image_header h = {
+        .format = IMAGE_FORMAT, .order = IMAGE_ORDER, .built_at = clk_wall_ns()};
     memcpy(h.magic, IMAGE_MAGIC, sizeof h.magic);
     memcpy(h.key, key, sizeof h.key);
     rnd_fill(&h.version, sizeof h.version);
@@ -474,5 +480,5 @@ int image_builder_finish(struct image_builder *b, const uint8_t key[16],
     if (err)
         return err;
     *summary = h.summary;
-    return image_builder_write(b, fd);
+    return fd < 0 ? ERR_OK : image_builder_write(b, fd);
 }

@@ -112,6 +112,11 @@ const uint8_t *image_get_origin(const struct image *image, size_t *len)
     return image->header->text;
 }
 
+int64_t image_get_built(const struct image *image)
+{
+    return image->header->built_at;
+}
+
 uint64_t image_get_version(const struct image *image)
 {
     return image->header->version;

@@ -45,7 +45,7 @@ struct image_header {
     uint8_t key[16];   /* hash key */
     struct image_source source;
     struct image_summary summary;
-    int64_t built_at;          /* wall clock, s */
+    int64_t built_at;          /* wall clock, ns */
     uint32_t root, apex;       /* nodes */
     uint64_t nodes, nodes_end; /* offsets in bytes */
     uint32_t node_count, exist_count;

@@ -11,7 +11,7 @@
 
 #include "backend/base/err.h"
 #include "server/dns/wire.h"
-#include "server/image/image.h"
+#include "server/image/node.h"
 #include "server/keeper/sources.h"
 #include "server/keeper/split.h"
 #include "server/keeper/zonetext.h"
@@ -133,10 +133,17 @@ static int build(const struct compile_job *job, struct image_builder *builder,
                  const struct image_source *source, struct compile_result *result,
                  struct buf *findings, int *fd)
 {
+    *fd = -1;
+    int err = image_builder_finish(builder, job->key, source, -1, &result->summary, findings);
+    if (err)
+        return err;
+    uint64_t size = result->summary.bytes;
+    if (job->pack && size <= PACK_IMAGE_MAX) {
+        result->packed = pack_add(job->pack, image_builder_image(builder), size);
+        return result->packed ? ERR_OK : ERR_MEMORY;
+    }
     *fd = open_target(job, result);
-    if (*fd < 0)
-        return ERR_SYSTEM;
-    int err = image_builder_finish(builder, job->key, source, *fd, &result->summary, findings);
+    err = *fd < 0 ? ERR_SYSTEM : image_builder_write(builder, *fd);
     if (result->pending && !err)
         err = store_written(job->store, job->zone, fd);
     if (result->pending && err == ERR_SYSTEM)
@@ -167,7 +174,7 @@ void compile_finish(const struct compile_job *job, struct image_builder *builder
         return;
     }
     result->fd = fd;
-    result->in_memory = !result->pending;
+    result->in_memory = !result->pending && !result->packed;
 }
 
 void compile_keep(const struct compile_job *job, struct compile_result *result)
@@ -319,14 +326,17 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
 /* A serial that differs is a SOA that differs: only the other case needs a look at all records. */
 static void compare(const struct compile_job *job, struct compile_result *result)
 {
-    struct image *now;
+    struct image *now = NULL, packed;
+    uint64_t size = result->summary.bytes;
     if (result->status || !job->served)
         return;
     result->changed = true;
     if (result->summary.serial != image_get_summary(job->served)->serial ||
-        image_open(result->fd, 0, result->summary.bytes, job->key, false, &now))
+        (result->packed
+             ? image_at(job->pack->bytes + result->packed, size, job->key, false, &packed)
+             : image_open(result->fd, 0, size, job->key, false, &now)))
         return;
-    result->changed = !image_same_content(job->served, now);
+    result->changed = !image_same_content(job->served, now ? now : &packed);
     image_close(now);
 }
 
@@ -341,6 +351,8 @@ void compile_zone(const struct compile_job *job, struct compile_result *result)
         }
         if (result->pending)
             store_drop(job->store, job->zone);
+        if (result->packed)
+            pack_take_back(job->pack);
         compile_fini(result);
     }
     *result = (struct compile_result){.fd = -1};

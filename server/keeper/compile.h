@@ -8,6 +8,7 @@
 #include "backend/contract/events.h"
 #include "server/config/config.h"
 #include "server/image/builder.h"
+#include "server/keeper/pack.h"
 #include "server/keeper/places.h"
 #include "server/keeper/store.h"
 
@@ -17,6 +18,7 @@ struct compile_result {
     int fd;           /* of the image; -1 none; the caller closes it */
     bool in_memory;   /* `fd` is all there is of it: it could not be stored */
     bool pending;     /* it is in the store's file system, but not yet in its place */
+    uint64_t packed;  /* its offset in the job's pack, 0 it is not there; `fd` is -1 then */
     int store_errno;  /* why it could not be stored */
     bool changed;     /* the records are not those of `served` */
     struct image_summary summary;
@@ -27,6 +29,7 @@ struct compile_result {
 struct compile_job {
     const struct config_zone *zone;
     const struct store *store;  /* NULL: the image is for a look only, and stays in memory */
+    struct pack_writer *pack;   /* where a small image goes; NULL none */
     bool keep_later;            /* a large image may stay pending, so that it is served sooner */
     const struct image *served; /* the version of before, to compare with; NULL none */
     uint8_t key[16];

@@ -71,6 +71,8 @@ static int begin(struct keeper *k)
     if (!err)
         err = timers_init(k);
     if (!err)
+        err = packs_init(k);
+    if (!err)
         err = rows_init(k);
     if (!err)
         err = zones_start(k);
@@ -89,6 +91,7 @@ static void end(struct keeper *k)
     load_fini(k);
     transfer_fini(k);
     zones_fini(k);
+    packs_fini(k);
     sync_fini(k);
     timers_fini(k);
     rows_fini(&k->rows);

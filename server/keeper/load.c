@@ -4,35 +4,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "backend/base/channel.h"
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "backend/base/log.h"
+#include "server/dns/name.h"
 #include "server/keeper/child.h"
 #include "server/keeper/compile.h"
 #include "server/keeper/sources.h"
 #include "server/keeper/zones.h"
 
 enum {
-    BATCH_ZONES = 256,
-    BATCH_BYTES = 4 << 20, /* of zone text: what a child gets beside its first zone */
-    KILLS_MAX = 2,         /* a zone whose child was killed from outside is tried once more */
+    BATCH_ZONES = 16384,
+    BATCH_TEXT = 4 << 20,   /* of zone text: what a child gets beside its first zone, */
+    BATCH_BYTES = 16 << 20, /* of images: a child that has made so many leaves the rest to others */
+    PACK_LEAST = 64,        /* fewer zones at once have files of their own */
+    KILLS_MAX = 2,          /* a zone whose child was killed from outside is tried once more */
+    QUIET_ZONES = 1000,     /* with more the log does not name each at the start */
     FRAME_PROGRESS = 1,
     FRAME_LOADED,
-    FRAME_STORED /* struct stored_frame: behind FRAME_LOADED of a pending image */
+    FRAME_STORED, /* struct stored_frame: behind FRAME_LOADED of a pending image */
+    FRAME_PACK,   /* struct pack_frame; fd: the pack */
+    FRAME_PACKED, /* struct packed_item each: zones in the pack before it */
+    FRAME_ENOUGH  /* the child ends; zones not reported are for the next one */
 };
+
+/* What a child is at; in memory that outlives it. */
+struct load_place {
+    _Atomic uint32_t index; /* the zone it compiles; NOWHERE between two */
+};
+enum { NOWHERE = UINT32_MAX };
 
 struct load_job {
     struct load_job *next;
     struct keeper *keeper;
     pid_t pid;
     struct loop_watch watch;
-    int64_t began;        /* of the zone that is being loaded */
-    size_t count, done;   /* zones are reported in order */
+    struct load_place *place;
+    size_t count, left;   /* `left`: not yet reported */
     struct zone *storing; /* loaded and served; its image is being put in its place */
-    struct zone *zones[BATCH_ZONES];
+    struct pack *pack;    /* the last one that came */
+    int pack_errno;       /* why it is not stored */
+    bool enough;          /* the child left the rest to others */
+    struct zone *zones[]; /* NULL once reported */
 };
 
 struct progress_frame {
@@ -52,10 +69,26 @@ struct stored_frame {
     int32_t store_errno;
 };
 
+struct pack_frame {
+    int32_t store_errno;
+};
+
+struct packed_item {
+    uint64_t offset;
+    int64_t took_ns;
+    uint32_t index, size, changed, pad;
+};
+/* A status of struct loaded_frame: only what there is to say; the result follows. */
+enum { LOADED_LATER = 1 };
+enum { PACKED_ITEMS = CHANNEL_PAYLOAD / sizeof(struct packed_item) };
+
 struct child_ctx {
     int channel;
     uint32_t index;
     int64_t told;
+    const struct store *store;
+    struct pack_writer pack;
+    struct packed_item *packed; /* those of `pack` */
 };
 
 static void on_retry(void *ctx)
@@ -116,39 +149,82 @@ static void child_store(struct child_ctx *c, const struct compile_job *job,
         child_exit(1);
 }
 
-/* What is served at the moment, NULL for nothing. */
-static struct image *open_served(const struct zone *z)
+/* Writes the pack and says which zones are in it. */
+static void child_flush(struct child_ctx *c)
 {
-    struct image *image;
+    uint64_t id, size;
+    struct pack_frame f;
     int fd;
-    if (!z->has_image || zone_open_image(z, &image, &fd))
-        return NULL;
+    size_t count = c->pack.count;
+    if (!count)
+        return;
+    if (store_put_pack(c->store, &c->pack, &fd, &id, &size, &f.store_errno) ||
+        channel_send(c->channel, FRAME_PACK, &f, sizeof f, &fd, 1, -1))
+        child_exit(1);
+    for (size_t at = 0; at < count; at += PACKED_ITEMS) {
+        size_t n = count - at < PACKED_ITEMS ? count - at : PACKED_ITEMS;
+        if (channel_send(c->channel, FRAME_PACKED, c->packed + at, n * sizeof *c->packed, NULL, 0,
+                         -1))
+            child_exit(1);
+    }
     close(fd);
-    return image;
+    pack_writer_fini(&c->pack);
+}
+
+static void child_packed(struct child_ctx *c, const struct compile_result *r, int64_t took)
+{
+    if (!c->packed && !(c->packed = calloc(PACK_ZONES, sizeof *c->packed)))
+        child_exit(1);
+    c->packed[c->pack.count - 1] = (struct packed_item){.offset = r->packed,
+                                                        .took_ns = took,
+                                                        .index = c->index,
+                                                        .size = (uint32_t)r->summary.bytes,
+                                                        .changed = r->changed};
+    if (r->text.len) { /* what there is to say of it goes before it */
+        struct compile_result text = *r;
+        text.status = LOADED_LATER;
+        text.fd = -1;
+        child_report(c, &text, took);
+    }
+    if (pack_is_full(&c->pack))
+        child_flush(c);
 }
 
 static void child_main(struct load_job *job, int channel)
 {
     struct keeper *k = job->keeper;
-    struct child_ctx ctx = {.channel = channel};
-    for (size_t i = 0; i < job->count; i++) {
+    struct child_ctx ctx = {.channel = channel, .store = &k->store};
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < job->count && bytes < BATCH_BYTES; i++) {
         struct compile_job compile = {.zone = job->zones[i]->config,
                                       .store = &k->store,
                                       .keep_later = true,
+                                      .pack = job->count < PACK_LEAST ? NULL : &ctx.pack,
                                       .progress = child_progress,
                                       .ctx = &ctx};
         struct compile_result result;
         memcpy(compile.key, k->store.key, sizeof compile.key);
         ctx.index = (uint32_t)i;
         int64_t began = clk_mono_ns();
-        struct image *served = open_served(job->zones[i]);
-        compile.served = served;
+        struct zone_image served = {.fd = -1};
+        if (job->zones[i]->has_image && !zone_open_image(job->zones[i], &served))
+            compile.served = served.image;
+        atomic_store(&job->place->index, ctx.index);
         compile_zone(&compile, &result);
-        image_close(served);
-        child_report(&ctx, &result, clk_mono_ns() - began);
-        child_store(&ctx, &compile, &result);
+        atomic_store(&job->place->index, NOWHERE);
+        zone_close_image(&served);
+        bytes += result.summary.bytes;
+        if (result.packed) {
+            child_packed(&ctx, &result, clk_mono_ns() - began);
+        } else {
+            child_report(&ctx, &result, clk_mono_ns() - began);
+            child_store(&ctx, &compile, &result);
+        }
         compile_fini(&result);
     }
+    child_flush(&ctx);
+    if (bytes >= BATCH_BYTES)
+        channel_send(channel, FRAME_ENOUGH, NULL, 0, NULL, 0, -1);
     child_exit(0);
 }
 
@@ -230,70 +306,176 @@ static void failed(struct zone *z, int status, enum event event, const char *rea
     ended(z, status, text);
 }
 
-static void loaded(struct zone *z, int memory, const struct loaded_frame *f)
+/* What became of a zone that has its new image. */
+struct load_outcome {
+    uint64_t version;
+    uint32_t serial;
+    bool had_image; /* and these were what it had */
+    bool changed, pending;
+    int store_errno;
+    int64_t took_ns;
+};
+
+static struct load_outcome outcome_of(const struct zone *z)
 {
-    uint64_t version = z->version;
-    uint32_t serial = z->summary.serial;
-    bool had_image = z->has_image;
+    return (struct load_outcome){
+        .version = z->version, .serial = z->summary.serial, .had_image = z->has_image};
+}
+
+static void loaded(struct zone *z, const struct load_outcome *o)
+{
+    struct keeper *k = z->keeper;
     char text[400], note[160];
-    int err = zone_take_image(z, memory, false);
-    if (err) {
-        failed(z, err, EVENT_IMAGE_DAMAGED, "the image that was just built cannot be opened");
-        return;
-    }
-    z->load_ns = f->took_ns;
+    z->progress = 1000;
+    z->load_ns = o->took_ns;
     z->load.kills = 0;
     zone_fault(z, ERR_OK, EVENT_COUNT, NULL);
-    zone_unwritten(z, f->store_errno);
-    if (had_image)
-        zone_note_serial(z, serial, f->changed);
+    zone_unwritten(z, o->store_errno);
+    if (o->had_image)
+        zone_note_serial(z, o->serial, o->changed);
     snprintf(text, sizeof text, "serial %u, %llu records in %.2f s", z->summary.serial,
-             (unsigned long long)z->summary.records, (double)f->took_ns / 1e9);
-    log_line(LOG_INFO, "zone %s: %s", z->config->name, text);
-    if (!f->store_errno && !f->pending)
+             (unsigned long long)z->summary.records, (double)o->took_ns / 1e9);
+    if (k->settled || k->zone_count <= QUIET_ZONES)
+        log_line(LOG_INFO, "zone %s: %s", z->config->name, text);
+    if (!o->store_errno && !o->pending)
         tell_written(z);
     zone_serial_text(z, note);
     if (note[0])
         snprintf(text + strlen(text), sizeof text - strlen(text), "; %s", note);
     ended(z, ERR_OK, text);
-    if (version != z->version)
+    if (o->version != z->version)
         notify_start(z, false);
+}
+
+static const char cannot_open[] = "the image that was just built cannot be opened";
+
+static void take_loaded(struct zone *z, int memory, const struct loaded_frame *f)
+{
+    struct load_outcome o = outcome_of(z);
+    int err = zone_take_image(z, memory, false);
+    if (err) {
+        failed(z, err, EVENT_IMAGE_DAMAGED, cannot_open);
+        return;
+    }
+    o.changed = f->changed;
+    o.pending = f->pending;
+    o.store_errno = f->store_errno;
+    o.took_ns = f->took_ns;
+    loaded(z, &o);
+}
+
+/* The zone of an index, which is reported with that. */
+static struct zone *take_reported(struct load_job *job, uint32_t index)
+{
+    struct zone *z = index < job->count ? job->zones[index] : NULL;
+    if (z) {
+        job->zones[index] = NULL;
+        job->left--;
+    }
+    return z;
+}
+
+static void take_pack(struct load_job *job, struct channel_frame *f)
+{
+    struct keeper *k = job->keeper;
+    const struct pack_frame *m = (const void *)f->payload;
+    struct pack *pack = NULL;
+    if (f->len != sizeof *m || !f->nfds || packs_take(k, f->fds[0], !m->store_errno, &pack))
+        return;
+    f->fds[0] = -1;
+    packs_put(k, job->pack);
+    job->pack = pack;
+    job->pack_errno = m->store_errno;
+    if (m->store_errno)
+        packs_tidy(k);
+}
+
+static void take_packed_zone(struct load_job *job, const struct packed_item *item)
+{
+    const struct pack *pack = job->pack;
+    struct zone *z = take_reported(job, item->index);
+    struct image image;
+    size_t len;
+    if (!z)
+        return;
+    struct load_outcome o = outcome_of(z);
+    bool ok =
+        pack && !(item->offset % 8) && item->offset <= pack->file->size &&
+        item->size <= pack->file->size - item->offset &&
+        !image_at(pack->file->base + item->offset, item->size, z->keeper->store.key, false, &image);
+    const uint8_t *origin = ok ? image_get_origin(&image, &len) : NULL;
+    if (!ok || !name_equal(origin, len, z->config->wire, z->config->wire_len)) {
+        failed(z, ERR_FORMAT, EVENT_IMAGE_DAMAGED, cannot_open);
+        return;
+    }
+    zone_take_packed(z, job->pack, &image);
+    o.changed = item->changed;
+    o.store_errno = job->pack_errno;
+    o.took_ns = item->took_ns;
+    loaded(z, &o);
+}
+
+static void take_packed(struct load_job *job, const struct channel_frame *f)
+{
+    const struct packed_item *item = (const void *)f->payload;
+    sync_hold(job->keeper);
+    for (size_t i = 0; i < f->len / sizeof *item; i++)
+        take_packed_zone(job, &item[i]);
+    sync_release(job->keeper);
+}
+
+static void take_progress(struct load_job *job, const struct channel_frame *f)
+{
+    const struct progress_frame *progress = (const void *)f->payload;
+    if (f->len != sizeof *progress || progress->index >= job->count ||
+        !job->zones[progress->index] || progress->permille > 1000)
+        return;
+    struct zone *z = job->zones[progress->index];
+    z->progress = (uint16_t)progress->permille;
+    row_write(z);
+}
+
+static void take_result(struct load_job *job, struct channel_frame *f)
+{
+    struct loaded_frame *m = (void *)f->payload;
+    if (job->storing || f->len < sizeof *m || m->index >= job->count || !job->zones[m->index])
+        return;
+    struct zone *z = job->zones[m->index];
+    f->payload[f->len < CHANNEL_PAYLOAD ? f->len : CHANNEL_PAYLOAD - 1] = '\0';
+    m->reason[sizeof m->reason - 1] = '\0';
+    log_lines(z, m->text);
+    if (m->status == LOADED_LATER)
+        return;
+    take_reported(job, m->index);
+    int memory = -1;
+    if (m->has_fd && f->nfds) {
+        memory = f->fds[0];
+        f->fds[0] = -1;
+    }
+    z->progress = 1000;
+    if (m->status == ERR_OK && m->pending)
+        job->storing = z;
+    if (m->status == ERR_OK)
+        take_loaded(z, memory, m);
+    else
+        failed(z, m->status, m->event, m->reason);
 }
 
 static void take_frame(struct load_job *job, struct channel_frame *f)
 {
-    struct loaded_frame *loaded_frame = (void *)f->payload;
-    struct progress_frame *progress = (void *)f->payload;
-    if (f->type == FRAME_PROGRESS && f->len == sizeof *progress && job->done < job->count &&
-        progress->index == job->done && progress->permille <= 1000) {
-        struct zone *z = job->zones[job->done];
-        z->progress = (uint16_t)progress->permille;
-        row_write(z);
-        return;
-    }
-    if (f->type == FRAME_STORED && f->len == sizeof(struct stored_frame) && job->storing) {
-        stored(job, ((struct stored_frame *)(void *)f->payload)->store_errno);
-        return;
-    }
-    if (f->type != FRAME_LOADED || job->storing || f->len < sizeof *loaded_frame ||
-        job->done == job->count || loaded_frame->index != job->done)
-        return;
-    struct zone *z = job->zones[job->done++];
-    int memory = -1;
-    if (loaded_frame->has_fd && f->nfds) {
-        memory = f->fds[0];
-        f->fds[0] = -1;
-    }
-    f->payload[f->len < CHANNEL_PAYLOAD ? f->len : CHANNEL_PAYLOAD - 1] = '\0';
-    loaded_frame->reason[sizeof loaded_frame->reason - 1] = '\0';
-    log_lines(z, loaded_frame->text);
-    z->progress = 1000;
-    if (loaded_frame->status == ERR_OK && loaded_frame->pending)
-        job->storing = z;
-    if (loaded_frame->status == ERR_OK)
-        loaded(z, memory, loaded_frame);
-    else
-        failed(z, loaded_frame->status, loaded_frame->event, loaded_frame->reason);
+    const struct stored_frame *m = (const void *)f->payload;
+    if (f->type == FRAME_PROGRESS)
+        take_progress(job, f);
+    else if (f->type == FRAME_LOADED)
+        take_result(job, f);
+    else if (f->type == FRAME_STORED && f->len == sizeof *m && job->storing)
+        stored(job, m->store_errno);
+    else if (f->type == FRAME_PACK)
+        take_pack(job, f);
+    else if (f->type == FRAME_PACKED)
+        take_packed(job, f);
+    else if (f->type == FRAME_ENOUGH)
+        job->enough = true;
 }
 
 static void drop_job(struct load_job *job)
@@ -308,14 +490,19 @@ static void drop_job(struct load_job *job)
     loop_unwatch(&k->loop, &job->watch);
     if (fd >= 0)
         close(fd);
+    if (job->place)
+        munmap(job->place, sizeof *job->place);
+    packs_put(k, job->pack);
     free(job);
 }
 
 /* Zones of a child that ended early go back into the queue. */
-static void requeue(struct load_job *job, size_t from)
+static void requeue(struct load_job *job)
 {
-    for (size_t i = from; i < job->count; i++) {
+    for (size_t i = 0; i < job->count; i++) {
         struct zone *z = job->zones[i];
+        if (!z)
+            continue;
         z->load.job = NULL;
         z->load.again = false;
         z->busy = false;
@@ -323,29 +510,49 @@ static void requeue(struct load_job *job, size_t from)
     }
 }
 
+/* The zone the child ended of: the one it was at, else the first that was not reported. */
+static struct zone *take_culprit(struct load_job *job)
+{
+    uint32_t at = atomic_load(&job->place->index);
+    if (at >= job->count || !job->zones[at]) {
+        for (at = 0; !job->zones[at]; at++)
+            ;
+    }
+    return take_reported(job, at);
+}
+
+static void blame(struct load_job *job, struct zone *z, const char *how, bool killed)
+{
+    char reason[160];
+    if (killed && ++z->load.kills < KILLS_MAX) {
+        log_line(LOG_WARNING, "zone %s: the loading process %s; it is loaded again",
+                 z->config->name, how);
+        z->load.job = NULL;
+        z->load.again = false;
+        z->busy = false;
+        load_zone(z);
+        requeue(job);
+        return;
+    }
+    snprintf(reason, sizeof reason, "the process that loaded it %s",
+             *how ? how : "ended without a result");
+    z->load.kills = 0;
+    requeue(job);
+    failed(z, killed ? ERR_MEMORY : ERR_ZONE, killed ? EVENT_MEMORY_OUT : EVENT_FILE_PARSE, reason);
+}
+
 static void child_ended(struct load_job *job)
 {
     struct keeper *k = job->keeper;
-    char how[64], reason[160];
+    char how[64];
     bool killed;
     child_wait(job->pid, how, &killed);
     if (job->storing)
         stored(job, EIO);
-    if (job->done < job->count) {
-        struct zone *z = job->zones[job->done];
-        if (killed && ++z->load.kills < KILLS_MAX) {
-            log_line(LOG_WARNING, "zone %s: the loading process %s; it is loaded again",
-                     z->config->name, how);
-            requeue(job, job->done);
-        } else {
-            snprintf(reason, sizeof reason, "the process that loaded it %s",
-                     *how ? how : "ended without a result");
-            z->load.kills = 0;
-            requeue(job, job->done + 1);
-            failed(z, killed ? ERR_MEMORY : ERR_ZONE, killed ? EVENT_MEMORY_OUT : EVENT_FILE_PARSE,
-                   reason);
-        }
-    }
+    if (job->enough)
+        requeue(job);
+    else if (job->left)
+        blame(job, take_culprit(job), how, killed);
     drop_job(job);
     load_pump(k);
 }
@@ -365,27 +572,57 @@ static void on_channel(void *ctx, uint32_t events)
         child_ended(job);
 }
 
-static struct zone *take_queued(struct loads *l)
+static void unqueue(struct loads *l, struct zone *z)
 {
-    struct zone *z = l->head;
-    l->head = z->load.next;
-    if (!l->head)
-        l->tail = &l->head;
+    *z->load.link = z->load.next;
+    if (z->load.next)
+        z->load.next->load.link = z->load.link;
+    else
+        l->tail = z->load.link;
     l->queued--;
     z->load.queued = false;
-    return z;
 }
 
-static void gather(struct loads *l, struct load_job *job)
+/* How many zones the next child gets. Of a few, none that is better left to another child; of very
+ * many the child itself finds out when it has done enough. */
+static size_t share_of(const struct loads *l)
 {
-    size_t share = l->queued / l->most + 1, bytes = 0;
-    while (l->head && job->count < BATCH_ZONES && job->count < share && bytes < BATCH_BYTES) {
-        struct zone *z = take_queued(l);
+    size_t share = l->queued / l->most + 1, count = 0;
+    uint64_t bytes = 0;
+    share = share < l->queued ? share : l->queued;
+    if (share >= PACK_LEAST)
+        return share < BATCH_ZONES ? share : BATCH_ZONES;
+    for (const struct zone *z = l->head; count < share && bytes < BATCH_TEXT; z = z->load.next) {
         struct image_source source = {0};
         sources_read(z->config->file, &source);
         bytes += source.size;
-        job->zones[job->count++] = z;
+        count++;
     }
+    return count;
+}
+
+static struct load_job *gather(struct keeper *k)
+{
+    size_t count = share_of(&k->loads);
+    struct load_job *job = calloc(1, sizeof *job + count * sizeof(struct zone *));
+    if (!job)
+        return NULL;
+    void *place =
+        mmap(NULL, sizeof *job->place, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (place == MAP_FAILED) {
+        free(job);
+        return NULL;
+    }
+    *job = (struct load_job){
+        .next = k->loads.jobs, .keeper = k, .watch.fd = -1, .place = place, .left = count};
+    atomic_store(&job->place->index, NOWHERE);
+    k->loads.jobs = job;
+    k->loads.running++;
+    while (job->count < count) {
+        job->zones[job->count++] = k->loads.head;
+        unqueue(&k->loads, k->loads.head);
+    }
+    return job;
 }
 
 static void mark_begun(struct load_job *job)
@@ -403,14 +640,10 @@ static void mark_begun(struct load_job *job)
 
 static bool start_child(struct keeper *k)
 {
-    struct load_job *job = calloc(1, sizeof *job);
+    struct load_job *job = gather(k);
     int channel;
     if (!job)
         return false;
-    *job = (struct load_job){.next = k->loads.jobs, .keeper = k, .watch.fd = -1};
-    k->loads.jobs = job;
-    k->loads.running++;
-    gather(&k->loads, job);
     job->pid = child_start("loader", k->store.dir, &channel);
     if (job->pid == 0)
         child_main(job, channel);
@@ -427,7 +660,7 @@ static bool start_child(struct keeper *k)
         close(channel);
         child_kill(job->pid);
     }
-    requeue(job, 0);
+    requeue(job);
     drop_job(job);
     return false;
 }
@@ -455,6 +688,7 @@ void load_zone(struct zone *z)
         return;
     z->load.queued = true;
     z->load.next = NULL;
+    z->load.link = l->tail;
     *l->tail = z;
     l->tail = &z->load.next;
     l->queued++;
@@ -464,25 +698,11 @@ void load_zone(struct zone *z)
         loop_set_timer(&z->keeper->loop, &l->retry, clk_mono_ns());
 }
 
-static void drop_queued(struct loads *l, struct zone *z)
-{
-    struct zone **at = &l->head;
-    while (*at && *at != z)
-        at = &(*at)->load.next;
-    if (!*at)
-        return;
-    *at = z->load.next;
-    if (!*at)
-        l->tail = at;
-    l->queued--;
-    z->load.queued = false;
-}
-
 void load_forget(struct zone *z)
 {
     struct load_job *job = z->load.job;
     if (z->load.queued)
-        drop_queued(&z->keeper->loads, z);
+        unqueue(&z->keeper->loads, z);
     if (!job)
         return;
     /* The child must not store an image of a zone that is gone; what else it had is loaded anew. */
@@ -490,13 +710,11 @@ void load_forget(struct zone *z)
     if (job->storing && job->storing != z)
         stored(job, EIO);
     z->load.job = NULL;
-    size_t kept = job->done;
-    for (size_t i = job->done; i < job->count; i++) {
-        if (job->zones[i] != z)
-            job->zones[kept++] = job->zones[i];
+    for (uint32_t i = 0; i < job->count; i++) {
+        if (job->zones[i] == z)
+            take_reported(job, i);
     }
-    job->count = kept;
-    requeue(job, job->done);
+    requeue(job);
     drop_job(job);
 }
 
@@ -506,8 +724,10 @@ void load_fini(struct keeper *k)
         struct load_job *job = k->loads.jobs;
         if (job->storing)
             job->storing->load.job = NULL;
-        for (size_t i = job->done; i < job->count; i++)
-            job->zones[i]->load.job = NULL;
+        for (size_t i = 0; i < job->count; i++) {
+            if (job->zones[i])
+                job->zones[i]->load.job = NULL;
+        }
         child_kill(job->pid);
         drop_job(job);
     }

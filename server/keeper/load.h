@@ -1,6 +1,7 @@
-/* Compiling zone files in children: a queue of zones, several small ones a child, at most as many
- * children as processors. A zone that crashes its child fails alone; the others of the child are
- * loaded by the next one. */
+/* Compiling zone files in children: a queue of zones, many small ones a child, at most as many
+ * children as processors. A child with many zones puts their images into packs (pack.h), which are
+ * reported whole. A zone that crashes its child fails alone; others of the child that were not yet
+ * reported are loaded by the next one. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@ struct zone;
 
 /* In every zone. */
 struct load_state {
-    struct zone *next; /* in the queue */
+    struct zone *next, **link; /* in the queue; `link` is what points here */
     struct load_job *job;
     bool queued, again;     /* again: asked for while it runs */
     uint8_t kills;          /* children killed in a row while they loaded it */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "server/keeper/zones.h"
 
@@ -296,7 +297,7 @@ void row_write(struct zone *z)
     row->notify_pending = notify_pending(z);
     row->error = z->error;
     row->load_ns = z->load_ns;
-    row->loaded_at = z->has_image ? z->loaded_at : 0;
+    row->loaded_at = z->has_image ? z->built / CLK_SECOND : 0;
     row->since = z->since;
     row->checked_at = s ? s->confirmed : 0;
     row->refresh_at = s ? s->next_at : 0;

@@ -5,13 +5,16 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "backend/base/err.h"
 #include "server/dns/name.h"
+#include "server/keeper/pack.h"
 
 /* With the dot before and ".PID.tmp" behind a name stays below the 255 bytes of a file name. */
 enum { NAME_KEPT_MAX = 200 };
@@ -80,6 +83,62 @@ void store_name(const struct config_zone *zone, char name[STORE_NAME_MAX])
         n = (size_t)sprintf(name, "%%%%%016" PRIx64 "%016" PRIx64, h.high64, h.low64);
     }
     memcpy(name + n, ".img", 5);
+}
+
+static void add(uint64_t **items, size_t *count, size_t *cap, uint64_t item)
+{
+    if (*count == *cap) {
+        size_t more = *cap ? *cap * 2 : 64;
+        uint64_t *p = realloc(*items, more * sizeof *p);
+        if (!p)
+            return; /* what is not listed is made again */
+        *items = p;
+        *cap = more;
+    }
+    (*items)[(*count)++] = item;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+void store_list(const struct store *store, struct store_list *list)
+{
+    *list = (struct store_list){0};
+    int fd = store->dir < 0 ? -1 : openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d && fd >= 0)
+        close(fd);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        uint64_t id;
+        if (pack_is_name(e->d_name, &id))
+            add(&list->packs, &list->pack_count, &list->pack_cap, id);
+        else if (e->d_name[0] != '.')
+            add(&list->images, &list->image_count, &list->image_cap,
+                XXH3_64bits(e->d_name, strlen(e->d_name)));
+    }
+    if (d)
+        closedir(d);
+    if (list->image_count)
+        qsort(list->images, list->image_count, sizeof *list->images, by_number);
+}
+
+bool store_list_has(const struct store_list *list, const struct config_zone *zone)
+{
+    char name[STORE_NAME_MAX];
+    if (!list->image_count)
+        return false;
+    store_name(zone, name);
+    uint64_t hash = XXH3_64bits(name, strlen(name));
+    return bsearch(&hash, list->images, list->image_count, sizeof hash, by_number);
+}
+
+void store_list_fini(struct store_list *list)
+{
+    free(list->images);
+    free(list->packs);
 }
 
 int store_open_image(const struct store *store, const struct config_zone *zone, int fd, bool check,
@@ -178,19 +237,58 @@ void store_drop(const struct store *store, const struct config_zone *zone)
         unlinkat(store->dir, name, 0);
 }
 
-void store_touch(const struct store *store, const struct config_zone *zone, int64_t when)
-{
-    char name[STORE_NAME_MAX];
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = when}};
-    store_name(zone, name);
-    if (store->dir >= 0)
-        utimensat(store->dir, name, times, AT_SYMLINK_NOFOLLOW);
-}
-
 void store_remove(const struct store *store, const struct config_zone *zone)
 {
     char name[STORE_NAME_MAX];
     store_name(zone, name);
+    if (store->dir >= 0)
+        unlinkat(store->dir, name, 0);
+}
+
+static int put_pack(const struct store *store, struct pack_writer *w, int *fd, uint64_t *id,
+                    uint64_t *size)
+{
+    char temporary[PACK_NAME_MAX + 24], name[PACK_NAME_MAX];
+    errno = ENOENT;
+    if (store->dir < 0)
+        return ERR_SYSTEM;
+    snprintf(temporary, sizeof temporary, ".pack.%d.tmp", (int)getpid());
+    unlinkat(store->dir, temporary, 0);
+    int out =
+        openat(store->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (out < 0)
+        return ERR_SYSTEM;
+    int err = pack_write(w, store->key, out, id, size);
+    *fd = err ? -1 : openat(store->dir, temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    pack_name(*id, name);
+    if (*fd >= 0 && renameat(store->dir, temporary, store->dir, name) == 0) {
+        close(out);
+        return ERR_OK;
+    }
+    int saved = errno;
+    unlinkat(store->dir, temporary, 0);
+    if (*fd >= 0)
+        close(*fd);
+    close(out);
+    errno = saved;
+    return ERR_SYSTEM;
+}
+
+int store_put_pack(const struct store *store, struct pack_writer *w, int *fd, uint64_t *id,
+                   uint64_t *size, int *store_errno)
+{
+    *store_errno = 0;
+    if (put_pack(store, w, fd, id, size) == ERR_OK)
+        return ERR_OK;
+    *store_errno = errno;
+    *fd = memfd_create("zonedeck-pack", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return *fd < 0 ? ERR_SYSTEM : pack_write(w, store->key, *fd, id, size);
+}
+
+void store_remove_pack(const struct store *store, uint64_t id)
+{
+    char name[PACK_NAME_MAX];
+    pack_name(id, name);
     if (store->dir >= 0)
         unlinkat(store->dir, name, 0);
 }

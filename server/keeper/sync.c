@@ -154,21 +154,31 @@ static void image_is_lost(struct zone *z)
 /* Adds the file the zone's image is in; false when the frame has no room. */
 static bool add_image(struct frame *f, struct zone *z, struct feed_zone *m)
 {
-    struct image *image = NULL;
-    struct feed_file file = {0};
-    int fd;
+    struct zone_image open;
     if (f->out->files == CHANNEL_FDS)
         return false;
-    if (zone_open_image(z, &image, &fd)) {
+    if (zone_open_image(z, &open)) {
         image_is_lost(z);
         m->flags |= ZONE_KEEPS_IMAGE;
         return true;
     }
+    struct feed_file file = {.size = image_get_summary(open.image)->bytes};
+    image_close(open.opened);
+    f->own[f->own_count++] = open.fd;
     m->flags |= ZONE_HAS_IMAGE;
-    file.size = m->image_size = image_get_summary(image)->bytes;
-    image_close(image);
-    f->own[f->own_count++] = fd;
-    m->file = (uint8_t)feed_put_file(f->out, &file, fd);
+    m->image_size = file.size;
+    m->file = (uint8_t)feed_put_file(f->out, &file, open.fd);
+    return m->file;
+}
+
+static bool add_packed(struct frame *f, const struct zone *z, struct feed_zone *m)
+{
+    const struct pack *pack = z->pack;
+    struct feed_file file = {.id = pack->index.id, .size = pack->file->size};
+    m->flags |= ZONE_HAS_IMAGE;
+    m->image_offset = (uint64_t)(z->base - pack->file->base);
+    m->image_size = z->size;
+    m->file = (uint8_t)feed_put_file(f->out, &file, pack->fd);
     return m->file;
 }
 
@@ -183,7 +193,7 @@ static bool add_zone(struct frame *f, struct zone *z)
     m.flags =
         (uint8_t)((z->secondary ? ZONE_IS_SECONDARY : 0) | (z->expired ? ZONE_IS_EXPIRED : 0) |
                   (config->limits_queries ? ZONE_LIMITS_QUERIES : 0));
-    return (!z->has_image || add_image(f, z, &m)) &&
+    return (!z->has_image || (z->pack ? add_packed(f, z, &m) : add_image(f, z, &m))) &&
            feed_put_zone(f->out, &m, config->wire, config->wire_len);
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/base/clk.h"
@@ -17,6 +16,7 @@ enum {
     VERIFY_BYTES = 1 << 20, /* larger images are checked by their checksum alone */
     UNWRITTEN_TOLD = 50,    /* more of the same at once would push all other events out */
     CHANGES_TOLD = 20,
+    CHECKED_A_TURN = 1000, /* a stat each: some milliseconds */
     REPEATS_A_SECOND = 5
 };
 
@@ -51,7 +51,7 @@ static void tell_settled(struct keeper *k, struct after *after)
 static void check_settled(struct keeper *k)
 {
     const _Atomic uint32_t *by = k->stats->zones_by_state;
-    if (k->settled || atomic_load(&by[ZONE_NONE]) || atomic_load(&by[ZONE_QUEUED]) ||
+    if (k->settled || k->checking || atomic_load(&by[ZONE_NONE]) || atomic_load(&by[ZONE_QUEUED]) ||
         atomic_load(&by[ZONE_LOADING]) || atomic_load(&by[ZONE_RELOADING]))
         return;
     k->settled = true;
@@ -135,30 +135,41 @@ void zone_note_serial(struct zone *z, uint32_t before, bool changed)
     }
 }
 
-int zone_open_image(const struct zone *z, struct image **image, int *fd)
+int zone_open_image(const struct zone *z, struct zone_image *o)
 {
+    *o = (struct zone_image){.fd = -1};
+    if (z->pack) {
+        o->packed.base = z->base;
+        o->image = &o->packed;
+        return ERR_OK;
+    }
+    int err = ERR_SYSTEM;
     if (z->memory < 0)
-        return store_get(&z->keeper->store, z->config, false, image, fd);
-    *fd = dup(z->memory);
-    if (*fd < 0)
-        return ERR_SYSTEM;
-    int err = store_open_image(&z->keeper->store, z->config, *fd, false, image);
-    if (err)
-        close(*fd);
+        err = store_get(&z->keeper->store, z->config, false, &o->opened, &o->fd);
+    else if ((o->fd = dup(z->memory)) >= 0)
+        err = store_open_image(&z->keeper->store, z->config, o->fd, false, &o->opened);
+    o->image = o->opened;
+    if (err && o->fd >= 0 && z->memory >= 0)
+        close(o->fd);
     return err;
+}
+
+void zone_close_image(struct zone_image *o)
+{
+    image_close(o->opened);
+    if (o->fd >= 0)
+        close(o->fd);
 }
 
 static bool includes_are_current(const struct zone *z)
 {
-    struct image *image;
+    struct zone_image open;
     size_t len;
-    int fd;
-    if (zone_open_image(z, &image, &fd))
+    if (zone_open_image(z, &open))
         return false;
-    const void *files = image_get_files(image, &len);
+    const void *files = image_get_files(open.image, &len);
     bool current = sources_are_current(files, len);
-    image_close(image);
-    close(fd);
+    zone_close_image(&open);
     return current;
 }
 
@@ -176,38 +187,58 @@ static bool has_files(const struct image *image)
     return len > 0;
 }
 
+/* The zone has another image: that of `image`, which lies where the caller says. */
+static void take(struct zone *z, const struct image *image, int memory, struct pack *pack)
+{
+    struct pack *old = z->pack;
+    z->summary = *image_get_summary(image);
+    z->source = *image_get_source(image);
+    z->has_includes = has_files(image);
+    z->version = image_get_version(image);
+    z->size = z->summary.bytes;
+    z->built = image_get_built(image);
+    z->has_image = true;
+    z->expired = false;
+    if (z->memory >= 0)
+        close(z->memory);
+    z->memory = memory;
+    z->pack = pack;
+    z->base = pack ? image->base : NULL;
+    if (old)
+        packs_put(z->keeper, old);
+    if (old)
+        packs_tidy(z->keeper);
+    sync_zone(z);
+}
+
 int zone_take_image(struct zone *z, int memory, bool check)
 {
     struct store *store = &z->keeper->store;
     struct image *image = NULL;
-    struct stat st = {0};
     int fd = -1;
     int err = memory >= 0 ? store_open_image(store, z->config, memory, check, &image)
                           : store_get(store, z->config, check, &image, &fd);
     if (!err && check && image_get_summary(image)->bytes <= VERIFY_BYTES)
         err = image_verify(image);
     if (!err) {
-        fstat(memory >= 0 ? memory : fd, &st);
-        z->summary = *image_get_summary(image);
-        z->source = *image_get_source(image);
-        z->has_includes = has_files(image);
-        z->version = image_get_version(image);
-        z->size = (uint64_t)st.st_size;
-        z->loaded_at = st.st_mtim.tv_sec;
-        z->has_image = true;
-        z->expired = false;
-        if (z->memory >= 0)
-            close(z->memory);
-        z->memory = memory;
+        take(z, image, memory, NULL);
+        z->in_file |= memory < 0;
     } else if (memory >= 0) {
         close(memory);
     }
     image_close(image);
     if (fd >= 0)
         close(fd);
-    if (!err)
-        sync_zone(z);
     return err;
+}
+
+void zone_take_packed(struct zone *z, struct pack *pack, const struct image *image)
+{
+    pack->users++;
+    take(z, image, -1, pack);
+    if (z->in_file)
+        store_remove(&z->keeper->store, z->config);
+    z->in_file = false;
 }
 
 void zone_use_stored(struct zone *z)
@@ -215,6 +246,7 @@ void zone_use_stored(struct zone *z)
     if (z->memory >= 0)
         close(z->memory);
     z->memory = -1;
+    z->in_file = true;
 }
 
 static void take_stored(struct zone *z)
@@ -237,6 +269,8 @@ static void zone_free(struct zone *z)
     refresh_forget(z);
     if (z->memory >= 0)
         close(z->memory);
+    if (z->pack)
+        packs_put(z->keeper, z->pack);
     free(z->reason);
     free(z);
 }
@@ -263,42 +297,76 @@ static struct zone *zone_new(struct keeper *k, const struct config_zone *config)
     return z;
 }
 
-static void check_file(struct zone *z)
-{
-    if (zone_is_current(z))
-        zone_show(z);
-    else
-        load_zone(z);
-}
-
 static void begin(struct zone *z)
 {
     if (z->secondary) {
         refresh_resume(z, z->secondary->confirmed, z->secondary->next_at);
         zone_show(z);
+    } else if (z->has_image) {
+        zone_show(z);
     } else {
-        check_file(z);
+        load_zone(z);
     }
+}
+
+/* Some zones of many: is what is served what the file says? */
+static void on_check(void *ctx)
+{
+    struct keeper *k = ctx;
+    size_t end = k->checked + CHECKED_A_TURN;
+    for (; k->checked < k->zone_count && k->checked < end; k->checked++) {
+        struct zone *z = k->zones[k->checked];
+        if (z && !z->secondary && z->has_image && !z->busy && !z->waiting && !zone_is_current(z))
+            load_zone(z);
+    }
+    k->checking = k->checked < k->zone_count;
+    if (k->checking)
+        loop_set_timer(&k->loop, &k->check, clk_mono_ns());
+    else
+        check_settled(k);
+}
+
+static void check_files(struct keeper *k)
+{
+    k->checked = 0;
+    k->checking = true;
+    loop_set_timer(&k->loop, &k->check, clk_mono_ns());
+}
+
+/* Of every zone the image that was built last: from its own file, or from a pack. */
+static void take_all_stored(struct keeper *k)
+{
+    struct store_list list;
+    store_list(&k->store, &list);
+    for (size_t i = 0; i < k->zone_count; i++) {
+        if (store_list_has(&list, k->zones[i]->config))
+            take_stored(k->zones[i]);
+        if (i % CHECKED_A_TURN == 0)
+            stats_heartbeat(k->stats, k->slot);
+    }
+    packs_start(k, list.packs, list.pack_count);
+    store_list_fini(&list);
 }
 
 int zones_start(struct keeper *k)
 {
     k->zones = calloc(k->config->zone_count + 1, sizeof(struct zone *));
-    if (!k->zones)
+    if (!k->zones || loop_add_timer(&k->loop, &k->check, on_check, k))
         return ERR_MEMORY;
     for (size_t i = 0; i < k->config->zone_count; i++) {
         struct zone *z = zone_new(k, &k->config->zones[i]);
         if (!z)
             return ERR_MEMORY;
         k->zones[k->zone_count++] = z;
-        take_stored(z);
-        stats_heartbeat(k->stats, k->slot); /* very many zones take their time */
+        if (i % CHECKED_A_TURN == 0)
+            stats_heartbeat(k->stats, k->slot); /* very many zones take their time */
     }
+    take_all_stored(k);
     rows_settle(k);
     timers_load(k);
+    check_files(k);
     for (size_t i = 0; i < k->zone_count; i++)
         begin(k->zones[i]);
-    check_settled(k);
     return ERR_OK;
 }
 
@@ -360,7 +428,10 @@ static void zone_remove(struct zone *z)
     request_forget(z);
     sync_gone(k, z->row, z->config);
     rows_give(z);
-    store_remove(&k->store, z->config);
+    if (z->in_file)
+        store_remove(&k->store, z->config);
+    if (z->pack)
+        packs_tidy(k);
     zone_free(z);
 }
 
@@ -375,6 +446,7 @@ static struct zone *survivor(const struct keeper *k, const struct config_zone *c
 static int add_missing(struct keeper *k)
 {
     int err = ERR_OK;
+    sync_hold(k);
     for (size_t i = 0; i < k->zone_count; i++) {
         if (k->zones[i])
             continue;
@@ -393,6 +465,8 @@ static int add_missing(struct keeper *k)
         begin(z);
         sync_zone(z);
     }
+    sync_release(k);
+    check_files(k);
     return err;
 }
 
@@ -443,9 +517,11 @@ int zones_configure(struct keeper *k, struct config *config, unsigned *came, uns
 
 void zones_fini(struct keeper *k)
 {
+    k->stopping = true; /* what is stored stays */
     for (size_t i = 0; i < k->zone_count; i++)
         zone_free(k->zones[i]);
     free(k->zones);
     k->zones = NULL;
     k->zone_count = 0;
+    loop_remove_timer(&k->loop, &k->check);
 }

@@ -12,11 +12,12 @@
 #include "backend/base/channel.h"
 #include "backend/contract/stats.h"
 #include "server/config/config.h"
-#include "server/image/image.h"
+#include "server/image/node.h"
 #include "server/keeper/after.h"
 #include "server/keeper/load.h"
 #include "server/keeper/loop.h"
 #include "server/keeper/notify.h"
+#include "server/keeper/packs.h"
 #include "server/keeper/ask.h"
 #include "server/keeper/refresh.h"
 #include "server/keeper/request.h"
@@ -33,11 +34,15 @@ struct zone {
 
     bool has_image, expired; /* what is served */
     bool has_includes;       /* it was made from further files, which the image lists */
+    bool in_file;            /* there is a file of its own in the store */
     int memory;              /* the image when it is not in a file; -1 */
+    struct pack *pack;       /* the one it is in, at `base`; NULL none */
+    const uint8_t *base;
     uint64_t version, size;
     struct image_summary summary;
     struct image_source source;
-    int64_t loaded_at, since;
+    int64_t built; /* the image; wall clock, ns */
+    int64_t since;
 
     bool lost;          /* its image file is gone and is being made again */
     bool busy, waiting; /* a load or transfer runs; is asked for and has not begun */
@@ -64,6 +69,7 @@ struct keeper {
     struct loop_watch supervisor_watch;
     struct loop loop;
     struct store store;
+    struct packs packs;
     struct rows rows;
     struct zone **zones; /* one for each zone of config, in its order; NULL no room */
     size_t zone_count;
@@ -77,7 +83,9 @@ struct keeper {
     struct afters afters;
     struct after settling; /* of the first load of all zones */
     struct timers timers;
-    bool settled, stopping;
+    struct loop_timer check; /* whether zone files are what stored images were made from */
+    size_t checked;          /* zones that were looked at */
+    bool checking, settled, stopping;
     unsigned unwritten; /* zones that are */
     int64_t repeats_at; /* the second that `repeats` counts in */
     unsigned repeats;
@@ -85,7 +93,8 @@ struct keeper {
     struct channel_frame frame; /* for receiving */
 };
 
-/* Makes the zones of the configuration, with their rows and stored images. ERR_MEMORY. */
+/* Makes the zones of the configuration, with their rows and stored images. Whether zone files have
+ * changed since is looked at later, some zones a turn of the loop. ERR_MEMORY. */
 int zones_start(struct keeper *k);
 /* Changes to another configuration, which is taken; the zones that stay keep what they are. Tells
  * how many came and went. ERR_MEMORY: with *taken false nothing changed and `config` stays the
@@ -102,8 +111,18 @@ struct zone *zones_find(const struct keeper *k, const uint8_t *wire, size_t len)
 int zone_take_image(struct zone *z, int memory, bool check);
 /* The image that was in memory is in its file in the store now. */
 void zone_use_stored(struct zone *z);
-/* Opens what is served: the caller closes both. */
-int zone_open_image(const struct zone *z, struct image **image, int *fd);
+/* Takes an image of this zone that lies in a pack. */
+void zone_take_packed(struct zone *z, struct pack *pack, const struct image *image);
+
+/* What is served, opened. */
+struct zone_image {
+    const struct image *image;
+    struct image packed, *opened;
+    int fd; /* of the file it has for itself; -1: it is in a pack */
+};
+/* ERR_MISSING, ERR_FORMAT and so on: it cannot be had. */
+int zone_open_image(const struct zone *z, struct zone_image *open);
+void zone_close_image(struct zone_image *open);
 /* Is what is served made from the zone file as it is now? */
 bool zone_is_current(const struct zone *z);
 /* Notes why the newest version is not served; NULL: nothing is wrong. */
