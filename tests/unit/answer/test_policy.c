@@ -170,10 +170,12 @@ static void who_may_notify(void **state)
         {"not a zone's name", "a.z.", ZONE_IS_SECONDARY, 1, ANSWER_REPLY, RCODE_NOTAUTH},
         {"no zone", "v.", ZONE_IS_SECONDARY, 1, ANSWER_REPLY, RCODE_NOTAUTH},
     };
-    a->zone[0]->allow_notify[0] = (struct msg_acl){AF_INET, 8, {127}};
+    static const struct msg_acl loopback = {AF_INET, 8, {127}};
+    struct zone_rules *kept = a->zone[0]->rules, *rules = zone_rules_new(0, 1, 0, &loopback);
+    a->zone[0]->rules = rules;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         a->zone[0]->flags = ZONE_HAS_IMAGE | rows[i].flags;
-        a->zone[0]->notify_count = rows[i].count;
+        rules->notify_count = rows[i].count;
         asked_name(a, rows[i].name, TYPE_SOA, &(struct asked_how){.opcode = OPCODE_NOTIFY});
         print_message("%s\n", rows[i].rule);
         assert_int_equal(a->answer.kind, rows[i].kind);
@@ -181,7 +183,8 @@ static void who_may_notify(void **state)
         assert_int_equal(a->answer.notify_refused, rows[i].kind == ANSWER_REPLY);
     }
     a->zone[0]->flags = ZONE_HAS_IMAGE;
-    a->zone[0]->notify_count = 0;
+    a->zone[0]->rules = kept;
+    zone_rules_put(rules);
 }
 
 /* A client that asks too often is told to come by TCP: header, question and OPT stay. */
