@@ -52,7 +52,7 @@ struct zone *zone_make(const struct zone_parts *parts, const struct hash_key *ke
     bool has_image = parts->image || parts->file;
     if (!parts->name_len || name_read(&name, parts->name, parts->name_len) != parts->name_len)
         return NULL;
-    struct zone *zone = malloc(sizeof *zone + (has_image ? 0 : parts->name_len));
+    struct zone *zone = calloc(1, sizeof *zone + (has_image ? 0 : parts->name_len));
     if (!zone)
         return NULL;
     name_hash(&name, key, hash);
