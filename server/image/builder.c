@@ -212,8 +212,10 @@ void image_builder_free(struct image_builder *b)
         free(b->odd_labels);
         b->odd_labels = next;
     }
-    if (b->image)
+    if (b->image && b->image_size >= DRAFT_IMAGE_MAPPED)
         munmap(b->image, b->image_size);
+    else
+        free(b->image);
     free(b->names);
     free(b->records);
     free(b->nsec3);

@@ -406,9 +406,11 @@ static int write_all(int fd, const uint8_t *from, uint64_t len)
     return ERR_OK;
 }
 
-/* Empty memory for an image, in large pages when there are such. */
-static uint8_t *map_image(uint64_t size)
+/* Empty memory for an image: for a large one pages of its own, large ones when there are such. */
+static uint8_t *new_image(uint64_t size)
 {
+    if (size < DRAFT_IMAGE_MAPPED)
+        return calloc(1, size);
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         return NULL;
@@ -424,7 +426,7 @@ static int compile(struct image_builder *b, struct image_header *h)
         return ERR_ZONE;
     plan(b, h, end);
     b->image_size = h->size;
-    b->image = map_image(h->size);
+    b->image = new_image(h->size);
     if (!b->image || fill(b, b->image, h))
         return ERR_MEMORY;
     h->summary.bytes = h->size;

@@ -18,6 +18,7 @@
 #include "server/image/node.h"
 
 #define DRAFT_NONE UINT32_MAX
+enum { DRAFT_IMAGE_MAPPED = 256 << 10 }; /* bytes from which on an image has pages of its own */
 
 enum { DRAFT_REPEATS = 100, DRAFT_RECENT = 4096 };
 

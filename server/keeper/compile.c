@@ -211,12 +211,12 @@ static int read_whole(struct reading *r)
 
 unsigned compile_threads(uint64_t bytes)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t worth = bytes / SPLIT_LEAST;
+    long cpus = worth > 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1; /* which reads a file */
     return cpus < 1 || worth < 1 ? 1 : worth < (uint64_t)cpus ? (unsigned)worth : (unsigned)cpus;
 }
 
-/* In parts, when it is large. ERR_LIMIT: not that way. */
+/* In parts. ERR_LIMIT: not that way. */
 static int read_split(struct reading *r)
 {
     const struct compile_job *job = r->job;
@@ -229,8 +229,6 @@ static int read_split(struct reading *r)
                               .progress = job->progress,
                               .ctx = job->ctx};
     struct split_result result;
-    if (split.threads < 2)
-        return ERR_LIMIT;
     int err = split_read(&split, &result);
     r->records = result.records;
     r->has_soa = result.has_soa;
@@ -241,6 +239,8 @@ static int read_records(struct reading *r)
 {
     const struct config_zone *zone = r->job->zone;
     take_file(r, zone->file, 1, NULL);
+    if (compile_threads((uint64_t)r->st.st_size) < 2)
+        return read_whole(r);
     int err = read_split(r);
     if (err != ERR_LIMIT)
         return err;
