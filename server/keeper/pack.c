@@ -72,7 +72,7 @@ bool pack_is_full(const struct pack_writer *w)
     return w->len >= PACK_BYTES || w->count >= PACK_ZONES;
 }
 
-static uint64_t checksum(const struct pack_header *h, const struct pack_entry *entries)
+uint64_t pack_checksum(const struct pack_header *h, const struct pack_entry *entries)
 {
     uint64_t index = XXH3_64bits(entries, h->count * sizeof *entries);
     return XXH3_64bits_withSeed(h, offsetof(struct pack_header, checksum), index);
@@ -104,7 +104,7 @@ int pack_write(struct pack_writer *w, const uint8_t key[16], int fd, uint64_t *i
     do
         rnd_fill(&h.id, sizeof h.id);
     while (!h.id);
-    h.checksum = checksum(&h, w->entries);
+    h.checksum = pack_checksum(&h, w->entries);
     memcpy(w->bytes, &h, sizeof h);
     *id = h.id;
     *size = h.size;
@@ -131,7 +131,7 @@ int pack_read(const uint8_t *bytes, uint64_t size, const uint8_t key[16], struct
         (size - h->index) % sizeof(struct pack_entry) || !h->id)
         return ERR_FORMAT;
     const struct pack_entry *entries = (const void *)(bytes + h->index);
-    if (checksum(h, entries) != h->checksum)
+    if (pack_checksum(h, entries) != h->checksum)
         return ERR_CHECKSUM;
     for (uint32_t i = 0; i < h->count; i++) {
         uint64_t at = (uint64_t)entries[i].at * UNIT;

@@ -71,5 +71,7 @@ struct pack_index {
     uint64_t id;
 };
 
+/* What the checksum of a header with h->count entries must be. */
+uint64_t pack_checksum(const struct pack_header *h, const struct pack_entry *entries);
 /* Checks header, index and that every image lies within. ERR_FORMAT, ERR_VERSION, ERR_CHECKSUM. */
 int pack_read(const uint8_t *bytes, uint64_t size, const uint8_t key[16], struct pack_index *index);
