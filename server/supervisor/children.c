@@ -107,7 +107,8 @@ static void reset_row(struct supervisor *sup, struct child *c)
     atomic_store(&row->state, PROCESS_STARTING);
 }
 
-static pid_t run(struct supervisor *sup, struct child *c, const struct listeners *set, int channel)
+static pid_t run(struct supervisor *sup, struct child *c, const struct listeners *set, int channel,
+                 int *gate)
 {
     struct inherit in = {.role = c->role,
                          .slot = c->slot,
@@ -131,7 +132,7 @@ static pid_t run(struct supervisor *sup, struct child *c, const struct listeners
         const struct listener *l = &set->item[in.socket_count];
         in.sockets[in.socket_count] = (struct inherit_socket){l->fd, l->worker, l->tcp};
     }
-    pid_t pid = spawn(&in, sup->program, &sup->identity);
+    pid_t pid = spawn(&in, sup->program, &sup->identity, gate);
     int kept = errno;
     free(in.sockets);
     errno = kept;
@@ -151,6 +152,24 @@ static int cannot_start(struct supervisor *sup, struct child *c, int err)
     return ERR_SYSTEM;
 }
 
+void children_note(struct supervisor *sup)
+{
+    pid_t pids[STATS_PROCESSES];
+    unsigned n = 0;
+    for (unsigned i = 0; i < STATS_PROCESSES; i++) {
+        if (child_alive(&sup->child[i]))
+            pids[n++] = sup->child[i].pid;
+    }
+    bool stopping = sup->stop.phase != STOP_NONE;
+    if (n == sup->noted_count && stopping == sup->noted_stopping &&
+        !memcmp(pids, sup->noted, n * sizeof *pids))
+        return;
+    memcpy(sup->noted, pids, n * sizeof *pids);
+    sup->noted_count = n;
+    sup->noted_stopping = stopping;
+    statedir_note(&sup->statedir, stopping, pids, n);
+}
+
 int children_start(struct supervisor *sup, enum role role, const struct listeners *dns,
                    struct child **started)
 {
@@ -167,7 +186,8 @@ int children_start(struct supervisor *sup, enum role role, const struct listener
     const struct listeners *set = role == ROLE_SERVE      ? dns
                                   : role == ROLE_ENDPOINT ? sup->http
                                                           : NULL;
-    pid_t pid = run(sup, c, set, pair[1]);
+    int gate;
+    pid_t pid = run(sup, c, set, pair[1], &gate);
     int kept = errno;
     close(pair[1]);
     errno = kept;
@@ -183,6 +203,8 @@ int children_start(struct supervisor *sup, enum role role, const struct listener
     atomic_fetch_add(&row->starts, 1);
     /* Before the link: only a linked process can get ready, and who is ready may be watched. */
     atomic_store(&row->pid, pid);
+    children_note(sup);
+    spawn_open_gate(gate);
     link_all(sup, c);
     if (started)
         *started = c;

@@ -11,6 +11,9 @@ void children_init(struct supervisor *sup);
  * ERR_SYSTEM (told as an event). `dns` are the sockets of a serve process. */
 int children_start(struct supervisor *sup, enum role role, const struct listeners *dns,
                    struct child **started);
+/* Notes in the state directory which processes there are, for a supervisor that comes after this
+ * one was killed. A new process is noted before it runs. */
+void children_note(struct supervisor *sup);
 /* Sends a message; one that cannot take it is broken or hangs and is ended. ERR_CLOSED. */
 int children_send(struct supervisor *sup, struct child *c, uint32_t type, const void *payload,
                   size_t len, const int *fds, unsigned nfds);

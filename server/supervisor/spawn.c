@@ -49,17 +49,54 @@ static _Noreturn void become(const struct inherit *in, char **argv, const struct
     _exit(EXIT_CANNOT_RUN);
 }
 
-pid_t spawn(const struct inherit *in, const char *program, const struct identity *id)
+static void wait_at_gate(int gate)
+{
+    char byte;
+    ssize_t n;
+    do
+        n = read(gate, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1)
+        _exit(EXIT_CANNOT_RUN);
+    close(gate);
+}
+
+static pid_t start(const struct inherit *in, char **argv, const struct identity *id, int *gate)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return ERR_SYSTEM;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        wait_at_gate(ends[0]);
+        become(in, argv, id);
+    }
+    int kept = errno;
+    close(ends[0]);
+    *gate = ends[1];
+    if (pid < 0)
+        close(ends[1]);
+    errno = kept;
+    return pid < 0 ? ERR_SYSTEM : pid;
+}
+
+pid_t spawn(const struct inherit *in, const char *program, const struct identity *id, int *gate)
 {
     struct inherit_args args;
     int err = inherit_write(in, program, &args);
     if (err != ERR_OK)
         return err;
-    pid_t pid = fork();
-    if (pid == 0)
-        become(in, args.argv, id);
+    pid_t pid = start(in, args.argv, id, gate);
     int kept = errno;
     inherit_args_fini(&args);
     errno = kept;
-    return pid < 0 ? ERR_SYSTEM : pid;
+    return pid;
+}
+
+void spawn_open_gate(int gate)
+{
+    ssize_t n = write(gate, "", 1);
+    (void)n; /* a child that is gone does not run either */
+    close(gate);
 }

@@ -246,30 +246,12 @@ static void note_time(struct supervisor *sup)
 }
 
 /* Notes them for the next supervisor, should this one be killed. */
-static void note_processes(struct supervisor *sup)
-{
-    pid_t pids[STATS_PROCESSES];
-    unsigned n = 0;
-    for (unsigned i = 0; i < STATS_PROCESSES; i++) {
-        if (child_alive(&sup->child[i]))
-            pids[n++] = sup->child[i].pid;
-    }
-    bool stopping = sup->stop.phase != STOP_NONE;
-    if (n == sup->noted_count && stopping == sup->noted_stopping &&
-        !memcmp(pids, sup->noted, n * sizeof *pids))
-        return;
-    memcpy(sup->noted, pids, n * sizeof *pids);
-    sup->noted_count = n;
-    sup->noted_stopping = stopping;
-    statedir_note(&sup->statedir, stopping, pids, n);
-}
-
 static void loop(struct supervisor *sup)
 {
     sup->now = sup->hang_from = clk_mono_ns();
     adoption_step(sup);
     children_ensure(sup);
-    note_processes(sup);
+    children_note(sup);
     while (sup->stop.phase != STOP_DONE) {
         wait_for_events(sup);
         note_time(sup);
@@ -286,7 +268,7 @@ static void loop(struct supervisor *sup)
         reload_step(sup);
         stop_step(sup);
         children_ensure(sup);
-        note_processes(sup);
+        children_note(sup);
         stats_heartbeat(sup->stats, STATS_SUPERVISOR);
     }
 }
