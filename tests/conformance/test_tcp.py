@@ -18,7 +18,7 @@ from zdtest import client, dns, zones
 from zdtest.data import scratch
 from zdtest.load import Steady
 from zdtest.process import descriptors, private
-from zdtest.runner import case, check, check_equal, main, patience, sanitized, seed, wait_until
+from zdtest.runner import case, check, check_equal, main, patience, sanitized, scaled, seed, wait_until
 from zdtest.servers import Zonedeckd, primary
 
 ZONE = "example.org."
@@ -336,8 +336,8 @@ def close_wait(port):
 
 @case
 def c10_churn():
-    """Connections of every kind and end, many times over."""
-    dice = random.Random(seed())
+    """Connections of every kind and end, 6,000 of them; with ZONEDECK_ALL=1 for half an hour."""
+    dice, until = random.Random(seed()), time.monotonic() + scaled(0, 1800)
 
     def whole(sock):
         asked = query()
@@ -359,9 +359,9 @@ def c10_churn():
 
     with server(threads=2, tcp_connections=64, tcp_connections_per_client=48) as running:
         with unharmed(running):
-            held = []
-            for _ in range(6000):
-                sock = connect(running)
+            held, made = [], 0
+            while made < 6000 or time.monotonic() < until:
+                sock, made = connect(running), made + 1
                 with contextlib.suppress(ConnectionError, EOFError):
                     dice.choice((whole, part, unread, half, nothing))(sock)
                 held.append(sock)
@@ -372,6 +372,7 @@ def c10_churn():
                 sock.close()
             wait_until(lambda: connections(running) == 0, 15, "all closed")
             check_equal(close_wait(running.port), 0, "connections in CLOSE_WAIT")
+            print(f"  {made} connections")
 
 
 @case
