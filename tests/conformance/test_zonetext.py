@@ -287,14 +287,14 @@ def z11_a_zone_that_cannot_be():
 def z4_z11_refused_files_leave_nothing():
     """Each kind of bad file again and again: memory and descriptors of the keeper, which reads them
     in processes of their own, stay, the log has its few lines for each, and the zone is served."""
-    rounds = 1 if sanitized() else 3
+    rounds = 1 if sanitized() else 2
     zone = write(HEAD, "served")
-    texts = [text for text, _ in BROKEN_ZONES] + [HEAD + f"a {data}\n" for data in MALFORMED[::4]]
+    texts = [text for text, _ in BROKEN_ZONES] + [HEAD + f"a {data}\n" for data in MALFORMED[::8]]
     with Zonedeckd([primary("example.org.", zone)]) as server:
         def reload_all():
             for text in texts:
                 zone.write_text(text)
-                wait_until(lambda: server.http("POST", "/v1/zones/example.org./reload")[0] == 422, 5,
+                wait_until(lambda: server.http("POST", "/v1/zones/example.org./reload")[0] == 422, 20,
                            f"{text!r} is refused", every=0.05)
 
         keeper = server.process_of("keeper")["pid"]
