@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Datagrams that must not be answered, and those that must (W2, W3)."""
+"""Datagrams that must not be answered, and those that must (W2, W3, W42)."""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ import struct
 
 from zdtest import dns, zones
 from zdtest.data import scratch
-from zdtest.runner import Skip, case, check, check_equal, main, wait_until
+from zdtest.runner import Failure, Skip, case, check, check_equal, main, wait_until
 from zdtest.servers import Zonedeckd, primary
 
 ZONE = "example.org."
@@ -65,13 +65,28 @@ def w3_ports_that_answer_anything():
                 check_equal(got, answered, f"port {port}")
 
 
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF or 0xFFFF
+
+
 def forged(source, port, to, payload):
-    """A datagram over IPv4 with whatever source; the kernel fills the checksum of the header."""
-    udp = struct.pack(">4H", port, to, 8 + len(payload), 0) + payload
-    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
-                       socket.inet_aton(source), socket.inet_aton("127.0.0.1"))
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.sendto(head + udp, ("127.0.0.1", 0))
+    """A datagram with whatever source; the kernel fills the checksum of an IPv4 header."""
+    six = ":" in source
+    length, kind = 8 + len(payload), socket.AF_INET6 if six else socket.AF_INET
+    ends = socket.inet_pton(kind, source) + socket.inet_pton(kind, "::1" if six else "127.0.0.1")
+    if six:
+        fake = struct.pack(">16s16sIHBB4H", ends[:16], ends[16:], length, 0, 0, 17, port, to, length, 0)
+        udp = struct.pack(">4H", port, to, length, checksum(fake + payload)) + payload
+        head = struct.pack(">IHBB", 6 << 28, length, 17, 64) + ends
+    else:
+        udp = struct.pack(">4H", port, to, length, 0) + payload
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + ends
+    with socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(head + udp, ("::1" if six else "127.0.0.1", 0))
 
 
 @case
@@ -88,6 +103,31 @@ def w3_own_address_and_port_0():
             forged("127.0.0.1", running.port, running.port, QUERY)
         with running.counted({"dropped": 0, "noerror": 1, "udp4_queries": 1}):
             running.ask("www.example.org.")
+
+
+@case
+def w42_sources_nobody_can_have():
+    """Multicast, broadcast, unspecified (0.0.0.0 would be filled in) and IPv4-mapped sources: nothing is
+    sent to them, whether the kernel passes them on or not. A good source forged gets its answer."""
+    with server() as running:
+        try:
+            with running.counted({"noerror": 2, "send_errors": 0}):
+                forged("127.0.0.2", 5353, running.port, QUERY)
+                forged("::1", 5353, running.port, QUERY)
+        except PermissionError:
+            raise Skip("may not forge") from None
+        for source, failed in (("224.0.0.251", 0), ("255.255.255.255", 0), ("ff02::fb", 0),
+                               ("::ffff:192.0.2.1", 0), ("::ffff:127.0.0.1", 0), ("::", 0),
+                               # of a network, which only the kernel knows: it refuses to send
+                               ("127.255.255.255", 1)):
+            try:
+                with running.counted({"noerror": 2 + failed, "send_errors": failed}):
+                    with contextlib.suppress(OSError):
+                        forged(source, 5353, running.port, QUERY)
+                    running.ask("www.example.org.")
+                    running.ask("www.example.org.", address="::1")
+            except Failure as why:
+                raise Failure(f"{source}: {why}") from None
 
 
 main()
