@@ -53,7 +53,7 @@ def seed():
 
 def scaled(default, full):
     """How many: the default, or with ZONEDECK_ALL=1 as many as the case is about, however long that
-    takes."""
+    takes. Such a program is run by itself, as ctest ends a test after five minutes."""
     return full if os.environ.get("ZONEDECK_ALL") else default
 
 
