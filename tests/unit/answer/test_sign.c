@@ -166,7 +166,7 @@ static enum tsig_verdict check(const struct fixture *f, const struct tsig_chain 
 
 /* W34: an answer with OPT, cookie and signature is whole exactly when it fits, and signed anyway.
  */
-static void sizes(void **state)
+static void w34_sizes_with_a_signature(void **state)
 {
     struct fixture *f = *state;
     unsigned whole = 0, cut = 0;
@@ -385,7 +385,7 @@ static void a_transfer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sizes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(w34_sizes_with_a_signature, set_up, tear_down),
         cmocka_unit_test_setup_teardown(longest_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_codes, set_up, tear_down),
