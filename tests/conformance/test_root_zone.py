@@ -3,8 +3,8 @@
 
 Every name is asked over TCP with and without DO and compared whole; a share also over UDP, where a
 server chooses what to leave out: there rcode, flags and answer are compared and that it fits.
-ZONEDECK_NAMES changes how many names are drawn; with ZONEDECK_ALL=1 every name of the zone is asked for
-every common type. ZONEDECK_OURS=bind|nsd|knot lets another server play our part, to try the test itself.
+ZONEDECK_NAMES changes how many names are drawn; ZONEDECK_OURS=bind|nsd|knot lets another server play our
+part, to try the test itself. Every name of the zone with every type: test_root_names.py.
 """
 
 import collections
@@ -14,11 +14,10 @@ import random
 
 from zdtest import client, compare, dns
 from zdtest.data import root_zone, scratch
-from zdtest.runner import Skip, case, check, main, scaled, seed, skip
+from zdtest.runner import case, check, main, seed, skip
 from zdtest.servers import Bind, Knot, Nsd, Zonedeckd, primary
 
 TYPES = ["A", "AAAA", "NS", "DS", "SOA", "DNSKEY", "NSEC", "TXT", "MX", "RRSIG", "CNAME", "TYPE65280"]
-COMMON = TYPES + ["PTR", "SRV", "CAA", "HTTPS"]
 STAND_INS = {"bind": Bind, "nsd": Nsd, "knot": Knot}
 servers = {}
 
@@ -218,67 +217,6 @@ def any_is_answered():
             whole = frozenset(ours.answer) <= frozenset(theirs.answer)
             hinfo = [r.type for r in ours.answer] == [13]
             check(ours.answer and (whole or hinfo), ours, theirs)
-
-
-# What one of the others answers otherwise than we and the rest do: who, the text that decides, and
-# what must hold of the query, our answer and theirs.
-EXCEPTIONS = {
-    "NSEC at a cut": (
-        "Bind", "RFC 1034 section 4.3.2, 3b: a name at a cut is referred; RFC 4035 section 3.1.4.1 "
-        "makes an exception for DS alone. BIND answers with the parent's NSEC",
-        lambda query, ours, theirs: qtype(query) == "NSEC" and not ours.has(dns.AA) and not ours.answer
-        and theirs.has(dns.AA) and {r.type for r in theirs.answer} <= {46, 47}),
-    "RRSIG": (
-        "Knot", "RFC 1034 section 4.3.2, 3a: all records that match QTYPE. Knot answers with some",
-        lambda query, ours, theirs: qtype(query) == "RRSIG" and set(theirs.answer) < set(ours.answer)
-        and not compare.differences(ours, theirs, ("rcode", "aa", "tc", "edns", "do"))),
-}
-
-
-def kind_of(server, query, ours, theirs):
-    """The key of EXCEPTIONS that explains a difference, or None."""
-    for key, (name, _, holds) in EXCEPTIONS.items():
-        if name == server and holds(query, ours, theirs):
-            return key
-    return None
-
-
-@case
-def every_name_times_the_common_types():
-    """With and without DO, over TCP: the same as BIND, NSD and Knot, but for what EXCEPTIONS has."""
-    if not scaled(False, True):
-        raise Skip("takes minutes: ZONEDECK_ALL=1")
-    names = owners(ZONE)[2]
-    told, failures, compared, equal, like_any = collections.Counter(), Report(), 0, 0, 0
-    others = [name for name in servers if name != "ours"]
-    for at in range(0, len(names), 250):
-        queries = [dns.query(name, rtype, edns=edns) for name in names[at:at + 250]
-                   for rtype in COMMON for edns in (None, dns.Edns(4096, do=True))]
-        answers = {name: messages(server, queries) for name, server in servers.items()}
-        for index, query in enumerate(queries):
-            ours, differing, kinds = strict(answers["ours"][index]), 0, []
-            for name in others:
-                theirs = dns.Message(answers[name][index])
-                parts = compare.same_answer(ours, theirs)
-                if not parts:
-                    continue
-                differing += 1
-                kind = kind_of(name, dns.Message(query), ours, theirs)
-                kinds.append(kind)
-                if not kind:
-                    failures.add(f"{name} {qtype(dns.Message(query))} {ours.rcode_name}: "
-                                 f"{', '.join(parts)}",
-                                 lambda: example(query, ours, answers[name][index], parts))
-            compared += 1
-            equal += not differing
-            like_any += 0 < differing < len(others)
-            told.update(filter(None, kinds))
-    print(f"  {len(names)} names, {compared} answers compared with {', '.join(others)}:\n"
-          f"  {equal} equal to all, {like_any} to some only, {compared - equal - like_any} to none")
-    for kind, count in told.most_common():
-        print(f"  {count:7} {kind}: {EXCEPTIONS[kind][1]}")
-    failures.print("differences without a reason")
-    check(not failures.classes, "answers differ without a reason")
 
 
 SEED = seed()
