@@ -102,6 +102,39 @@ static void pins(void **state)
     zone_unpin(NULL);
 }
 
+/* An image within a file of many lives as long as a zone uses it. */
+static void an_image_within_a_file(void **state)
+{
+    (void)state;
+    struct buf findings = {0};
+    struct image_file *file;
+    struct image within;
+    int fd;
+    assert_int_equal(zone_text_build("z.",
+                                     "z. 1 IN SOA z. z. 7 1 1 1 1\n"
+                                     "z. 1 IN NS z.\n"
+                                     "z. 1 IN A 192.0.2.1\n",
+                                     &fd, &findings),
+                     ERR_OK);
+    uint64_t size = (uint64_t)lseek(fd, 0, SEEK_END);
+    assert_int_equal(image_file_map(fd, 1, size, &file), ERR_OK);
+    close(fd);
+    assert_int_equal(image_at(file->base, size, zone_text_key, true, &within), ERR_OK);
+    struct zone_rules *rules = zone_rules_new(0, 0, 0, NULL);
+    struct zone_parts parts = {.name = (const uint8_t *)"\1z",
+                               .name_len = 3,
+                               .rules = rules,
+                               .file = file,
+                               .base = within.base};
+    struct zone *zone = zone_make(&parts, &key);
+    assert_non_null(zone);
+    image_file_put(file);
+    zone_rules_put(rules);
+    assert_int_equal(image_get_summary(zone->image)->serial, 7);
+    zone_unpin(zone);
+    buf_fini(&findings);
+}
+
 static void names_that_are_none(void **state)
 {
     (void)state;
@@ -182,9 +215,13 @@ static void memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nearest),   cmocka_unit_test(many),
-        cmocka_unit_test(pins),      cmocka_unit_test(names_that_are_none),
-        cmocka_unit_test(addresses), cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(nearest),
+        cmocka_unit_test(many),
+        cmocka_unit_test(pins),
+        cmocka_unit_test(names_that_are_none),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(an_image_within_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
