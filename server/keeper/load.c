@@ -587,7 +587,7 @@ static void unqueue(struct loads *l, struct zone *z)
  * many the child itself finds out when it has done enough. */
 static size_t share_of(const struct loads *l)
 {
-    size_t share = l->queued / l->most + 1, count = 0;
+    size_t share = l->queued / (l->most - l->running) + 1, count = 0;
     uint64_t bytes = 0;
     share = share < l->queued ? share : l->queued;
     if (share >= PACK_LEAST)

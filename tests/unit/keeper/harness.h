@@ -54,7 +54,7 @@ struct harness {
     uint64_t next_id;
     struct channel_frame frame; /* last received */
     /* What the serve process knows, newest frame by zone. */
-    struct known known[64];
+    struct known known[256];
     unsigned known_count, zone_frames;
     bool synced;
 };
@@ -202,7 +202,7 @@ static inline void harness_take_zone(struct harness *h, const struct feed_item *
 {
     struct known *at = harness_known(h, (const char *)item->name);
     struct known *k = at ? at : &h->known[h->known_count++];
-    assert_true(h->known_count <= 64);
+    assert_true(h->known_count <= 256);
     if (at && at->fd >= 0)
         close(at->fd);
     *k = (struct known){.flags = item->zone.flags,
