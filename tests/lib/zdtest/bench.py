@@ -2,9 +2,10 @@
 
     EXPERIMENTS   {name: function(kind) -> {figure: number}}; run as often as --runs says
     ROWS          [Row(...)]: which figure of which experiment, for which servers, and its goal
+    SERVERS       {name: class}, if there are others than the name servers to measure beside them
 
 Each experiment runs for each server in turn (so that all share the same noise), and a row shows the
-median, the range and whether our median reaches the goal.
+median, the range, how many times ours the others' is, and whether our median reaches the goal.
 """
 
 import argparse
@@ -36,6 +37,17 @@ class Row:
     unit: str
     goal: float = None           # our median must be at most this
     servers: tuple = ALL
+    times: tuple = None          # (factor, servers): the goal is so many times the best of theirs
+
+
+def goal_of(row, figures):
+    """What our median must reach: a number, or what others have reached in the same runs."""
+    if row.times is None:
+        return row.goal
+    factor, servers = row.times
+    others = [statistics.median(values) for kind in servers
+              if (values := figures.get((row.experiment, kind), {}).get(row.figure))]
+    return factor * min(others) if others else None
 
 
 def available():
@@ -52,7 +64,9 @@ def load(name):
 def version(kind):
     """The version each server says it has."""
     command = {"zonedeck": [str(ours("zonedeckd")), "-V"], "NSD": [program("nsd"), "-v"],
-               "Knot": [program("knotd"), "-V"], "BIND": [program("named"), "-v"]}[kind]
+               "Knot": [program("knotd"), "-V"], "BIND": [program("named"), "-v"]}.get(kind)
+    if command is None:
+        return None
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except OSError:
@@ -62,7 +76,7 @@ def version(kind):
 
 
 def installed(kind):
-    return ours("zonedeckd").exists() if kind == "zonedeck" else KINDS[kind].installed()
+    return ours("zonedeckd").exists() if KINDS[kind] is Zonedeckd else KINDS[kind].installed()
 
 
 def machine():
@@ -97,11 +111,13 @@ def shown(value):
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
-def cell(values):
+def cell(values, reference):
+    """A median, its range, and how many times the reference it is."""
     if not values:
         return "-"
     low, middle, high = min(values), statistics.median(values), max(values)
-    return shown(middle) if low == high else f"{shown(middle)} ({shown(low)}-{shown(high)})"
+    text = shown(middle) if low == high else f"{shown(middle)} ({shown(low)}-{shown(high)})"
+    return text + (f" x{shown(middle / reference)}" if reference and middle else "")
 
 
 def summary(rows, figures, kinds):
@@ -112,20 +128,27 @@ def summary(rows, figures, kinds):
             values = figures.get((row.experiment, kind), {}).get(row.figure, [])
             if kind not in row.servers or not values:
                 continue
-            goal = row.goal if kind == "zonedeck" else None
-            out.append({"row": row.title, "unit": row.unit, "server": kind, "goal": goal,
-                        "median": statistics.median(values), "min": min(values),
+            goal, median = goal_of(row, figures) if kind == "zonedeck" else None, statistics.median(values)
+            own = figures.get((row.experiment, "zonedeck"), {}).get(row.figure)
+            reference = statistics.median(own) if own else None
+            out.append({"row": row.title, "experiment": row.experiment, "unit": row.unit,
+                        "server": kind, "goal": goal, "median": median, "min": min(values),
                         "max": max(values), "runs": values,
-                        "reached": None if goal is None else statistics.median(values) <= goal})
+                        "times_ours": median / reference if reference else None,
+                        "reached": None if goal is None else median <= goal})
     return out
 
 
 def print_table(rows, figures, kinds):
-    lines = [["figure (median, range)", "goal", *kinds]]
+    lines = [["figure (median, range, times ours)", "goal", "", *kinds]]
     for row in rows:
-        goal = "" if row.goal is None else f"<= {shown(row.goal)}" if row.goal else "0"
-        lines.append([f"{row.title}, {row.unit}", goal]
-                     + [cell(figures.get((row.experiment, kind), {}).get(row.figure, []))
+        found = {kind: figures.get((row.experiment, kind), {}).get(row.figure, []) for kind in kinds}
+        own = statistics.median(found["zonedeck"]) if found.get("zonedeck") else None
+        limit = goal_of(row, figures)
+        goal = "" if limit is None else f"<= {shown(limit)}" if limit else "0"
+        reached = "" if limit is None or own is None else "yes" if own <= limit else "NO"
+        lines.append([f"{row.title}, {row.unit}", goal, reached]
+                     + [cell(found[kind], own if kind != "zonedeck" else None)
                         if kind in row.servers else "" for kind in kinds])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     for number, line in enumerate(lines):
@@ -144,17 +167,19 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("name", choices=available())
     parser.add_argument("--runs", type=int, default=3, help="median of so many (default 3)")
-    parser.add_argument("--only", help="servers, separated by commas: " + ",".join(ALL))
+    parser.add_argument("--only", help="servers, separated by commas; ours, and what a row compares with,"
+                        " must be named too: " + ",".join(ALL))
     parser.add_argument("--rows", help="only rows whose title has this word")
     parser.add_argument("--json", help="where to write the result")
     options = parser.parse_args()
     module = load(options.name)
-    kinds = [kind for kind in (options.only.split(",") if options.only else ALL) if installed(kind)]
+    KINDS.update(getattr(module, "SERVERS", {}))
+    kinds = [kind for kind in (options.only.split(",") if options.only else KINDS) if installed(kind)]
     rows = [row for row in module.ROWS if not options.rows or options.rows in row.title]
     figures, errors = run(module, options.runs, kinds, rows)
     versions = {kind: version(kind) for kind in kinds}
     print(f"{options.name}, {time.strftime('%Y-%m-%d')}: "
-          + ", ".join(f"{kind} {text}" for kind, text in versions.items())
+          + ", ".join(f"{kind} {text}" for kind, text in versions.items() if text)
           + f"; {machine()['cpu']}, {machine()['cores']} cores; {options.runs} runs")
     print_table(rows, figures, kinds)
     result = {"bench": options.name, "time": int(time.time()), "machine": machine(),

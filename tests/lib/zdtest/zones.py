@@ -34,8 +34,36 @@ def hosts(path, name, count, serial=1, refresh=3600, retry=600, expire=604800):
     return path
 
 
-def delegations(path, name, count, serial=1):
-    """count delegations, each with 2 NS and 2 glue A: four records each."""
+def flat(path, name, count, serial=1):
+    """count names, each with A and AAAA: two records each."""
+    with open(path, "w") as out:
+        out.write(f"$ORIGIN {name}\n$TTL 3600\n"
+                  f"@ IN SOA ns1 hostmaster {serial} 3600 600 604800 300\n"
+                  "@ IN NS ns1\nns1 IN A 192.0.2.1\n")
+        out.writelines(f"h{i} IN A 10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\n"
+                       f"h{i} IN AAAA 2001:db8::{i >> 16:x}:{i & 65535:x}\n" for i in range(count))
+    return path
+
+
+def many(folder, count):
+    """count zones of ten records, a file each: [(name, path)]."""
+    out = []
+    for i in range(count):
+        if i % 1000 == 0:
+            under = folder / f"{i // 1000}"
+            under.mkdir(parents=True)
+        name, path = f"z{i}.many.test.", under / f"z{i}"
+        path.write_text(f"$ORIGIN {name}\n$TTL 3600\n@ IN SOA ns1 host 1 3600 600 604800 300\n"
+                        "@ IN NS ns1\n@ IN NS ns2\n@ IN MX 10 mail\n@ IN A 192.0.2.80\n"
+                        "ns1 IN A 192.0.2.1\nns2 IN A 192.0.2.2\nmail IN A 192.0.2.25\n"
+                        f"www IN A 10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\n"
+                        'txt IN TXT "ten records"\n')
+        out.append((name, path))
+    return out
+
+
+def delegations(path, name, count, serial=1, net=10):
+    """count delegations, each with 2 NS and 2 glue A in 10.0.0.0 and 11.0.0.0: four records each."""
     with open(path, "w") as out:
         out.write(f"$ORIGIN {name}\n$TTL 3600\n"
                   f"@ IN SOA ns1 hostmaster {serial} 3600 600 604800 300\n"
@@ -43,7 +71,7 @@ def delegations(path, name, count, serial=1):
         for i in range(count):
             a, b, c = i >> 16 & 255, i >> 8 & 255, i & 255
             out.write(f"d{i} IN NS ns1.d{i}\nd{i} IN NS ns2.d{i}\n"
-                      f"ns1.d{i} IN A 10.{a}.{b}.{c}\nns2.d{i} IN A 11.{a}.{b}.{c}\n")
+                      f"ns1.d{i} IN A {net}.{a}.{b}.{c}\nns2.d{i} IN A 11.{a}.{b}.{c}\n")
     return path
 
 
@@ -56,4 +84,12 @@ def delegation_queries(path, name, count, lines, missing=20):
             n = i * stride % count
             out.write(f"x{n}.nx.{name} A\n" if i * missing % 100 < missing
                       else f"www.d{n}.{name} A\n")
+    return path
+
+
+def flat_queries(path, name, count, lines):
+    """The same for a flat zone: an address of each name in turn."""
+    with open(path, "w") as out:
+        out.writelines(f"h{i * 104729 % count}.{name} {'AAAA' if i % 4 == 3 else 'A'}\n"
+                       for i in range(lines))
     return path
