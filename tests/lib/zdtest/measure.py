@@ -149,12 +149,13 @@ class Counted:
         command = server.command
         server.command = lambda: [
             program("valgrind"), "--tool=callgrind", "--trace-children=yes", "--separate-threads=no",
-            "--quiet", f"--callgrind-out-file={self.folder}/out.%p", *command()]
+            "--quiet", f"--vgdb-prefix={self.folder}/vgdb", f"--callgrind-out-file={self.folder}/out.%p", *command()]
 
     def dump(self, pid):
         """Instructions since the last dump of this process."""
         before = set(self.folder.glob(f"out.{pid}.*"))
-        subprocess.run([program("callgrind_control"), f"--dump={len(before)}", str(pid)], check=True,
+        subprocess.run([program("callgrind_control"), f"--vgdb-prefix={self.folder}/vgdb",
+                        f"--dump={len(before)}", str(pid)], check=True,
                        capture_output=True, timeout=patience(60))
         deadline = time.monotonic() + patience(60)
         while time.monotonic() < deadline:
