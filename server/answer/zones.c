@@ -70,7 +70,7 @@ struct zone *zone_make(const struct zone_parts *parts, const struct hash_key *ke
         zone->image = &zone->own;
     }
     if (!has_image)
-        memcpy(zone->name, parts->name, parts->name_len);
+        memcpy(zone->bare_name, parts->name, parts->name_len);
     return zone;
 }
 

@@ -38,13 +38,13 @@ struct zone {
     _Atomic uint32_t pins; /* transfers that still read the image, and one for the table */
     uint8_t flags;         /* ZONE_* of backend/contract/message.h */
     uint8_t name_len, labels;
-    uint8_t name[]; /* when there is no image: use zone_name */
+    uint8_t bare_name[]; /* when there is no image: use zone_name */
 };
 
 /* In wire form, lower case. */
 static inline const uint8_t *zone_name(const struct zone *zone)
 {
-    return zone->image ? zone->image->header->text : zone->name;
+    return zone->image ? zone->image->header->text : zone->bare_name;
 }
 
 struct zone_table {

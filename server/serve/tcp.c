@@ -126,7 +126,7 @@ static void end_transfer(struct worker *w, struct connection *c, enum transfer_s
                         .records = c->transfer.records,
                         .name_len = c->pinned->name_len,
                         .source = c->source};
-    memcpy(note.name, c->pinned->name, c->pinned->name_len);
+    memcpy(note.name, zone_name(c->pinned), c->pinned->name_len);
     worker_note(w, &note);
     w->tcp->rows &= ~(UINT32_C(1) << c->row_bit);
     zone_unpin(c->pinned);
