@@ -55,7 +55,7 @@ def flood(make):
         check_equal(running.status()["server"]["crashes"], 0, "crashes")
         check(sanitized() or grown <= NOISE, grown, "KiB more")
         check_equal(descriptors(pid), before[1], "descriptors")
-        check(lines <= 10 + 2 * seconds, lines, "lines of log")
+        check(lines <= 40 + 6 * seconds, lines, "lines of log")
         check_equal(len(running.ask("www.example.org.").answer), 1, "a good answer")
 
 
