@@ -154,9 +154,9 @@ class Counted:
     def dump(self, pid):
         """Instructions since the last dump of this process."""
         before = set(self.folder.glob(f"out.{pid}.*"))
-        subprocess.run([program("callgrind_control"), f"--vgdb-prefix={self.folder}/vgdb",
-                        f"--dump={len(before)}", str(pid)], check=True,
-                       capture_output=True, timeout=patience(60))
+        # Not callgrind_control, which looks for valgrind's name in that of the process.
+        subprocess.run([program("vgdb"), f"--vgdb-prefix={self.folder}/vgdb", f"--pid={pid}", "dump",
+                        str(len(before))], check=True, capture_output=True, timeout=patience(60))
         deadline = time.monotonic() + patience(60)
         while time.monotonic() < deadline:
             for path in set(self.folder.glob(f"out.{pid}.*")) - before:
