@@ -28,8 +28,12 @@ int takeover_watch(const struct stats *stats, unsigned own)
     unsigned slot = takeover_active(stats);
     if (slot == STATS_SERVE || slot == own)
         return -1;
-    int fd = open_pidfd(atomic_load(&stats->process[slot].pid));
-    return fd < 0 ? -2 : fd;
+    pid_t pid = atomic_load(&stats->process[slot].pid);
+    int fd = open_pidfd(pid);
+    if (fd >= 0)
+        return fd;
+    /* Only who is gone is dead: descriptors or memory may have run out here. */
+    return kill(pid, 0) < 0 && errno == ESRCH ? -2 : -1;
 }
 
 bool takeover_claim(struct stats *stats, unsigned own, unsigned from)

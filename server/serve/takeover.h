@@ -16,8 +16,8 @@ struct takeover_result {
 
 /* The slot that has the claim; STATS_SERVE for none. */
 unsigned takeover_active(const struct stats *stats);
-/* A descriptor that becomes readable when the active process has ended; -1 nobody is active or this
- * process is; -2 it is dead already. */
+/* A descriptor that becomes readable when the active process has ended; -1 nobody is active, this
+ * process is, or none can be had now (ask again); -2 it is dead already. */
 int takeover_watch(const struct stats *stats, unsigned own);
 /* Takes the claim from `from`. False: somebody else has it, or a planned hand-over runs. */
 bool takeover_claim(struct stats *stats, unsigned own, unsigned from);
