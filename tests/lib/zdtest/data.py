@@ -8,20 +8,20 @@ import shutil
 import tarfile
 import tempfile
 
-from zdtest.runner import skip
+from zdtest.runner import Skip
 
 _scratch = []
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
 
 def shared(name):
-    """The path of a shared data file; ends the program as skipped when there is none."""
+    """The path of a shared data file; raises Skip when there is none."""
     places = [pathlib.Path(os.environ["ZONEDECK_DATA"])] if "ZONEDECK_DATA" in os.environ else []
     places.append(REPOSITORY.parent / "shared" / "data")
     for place in places:
         if (place / name).is_file():
             return place / name
-    skip(f"no {name}; set ZONEDECK_DATA to the folder that holds it")
+    raise Skip(f"no {name}; set ZONEDECK_DATA to the folder that holds it")
 
 
 def scratch(prefix="zdtest-"):

@@ -21,8 +21,16 @@ class Failure(AssertionError):
     """A check that did not hold."""
 
 
-class Skip(Exception):
-    """This case cannot run here; the reason says what is missing."""
+class Skip(SystemExit):
+    """Raised by a case that cannot run here; outside of a case it ends the program as skipped."""
+
+    def __init__(self, reason):
+        print(f"skipped: {reason}", flush=True)
+        super().__init__(SKIPPED)
+        self.reason = reason
+
+    def __str__(self):
+        return self.reason
 
 
 def patience(seconds):
