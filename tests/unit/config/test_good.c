@@ -369,8 +369,8 @@ static void test_same_keys(void **state)
                                        "keys: [{name: k, algorithm: hmac-sha256, secret: AAAB}]",
                                        "keys: [{name: k, algorithm: hmac-sha224, secret: AAAA}]",
                                        "keys: [{name: l, algorithm: hmac-sha256, secret: AAAA}]",
-                                       "keys: [{name: k, algorithm: hmac-sha256, secret: AAAA}, "
-                                       "{name: l, algorithm: hmac-sha256, secret: AAAA}]"};
+                                       ("keys: [{name: k, algorithm: hmac-sha256, secret: AAAA}, "
+                                        "{name: l, algorithm: hmac-sha256, secret: AAAA}]")};
     enum { COUNT = sizeof keys / sizeof *keys };
     for (size_t i = 0; i < COUNT * COUNT; i++) {
         char a[200], b[200];
