@@ -306,7 +306,8 @@ def z4_z11_refused_files_leave_nothing():
         lines = len(server.log_text().splitlines()) - before[2]
         print(f"  {rounds * len(texts)} reloads: {grown} KiB more, {lines} lines of log")
         check(sanitized() or grown <= 16, grown, "KiB more")
-        wait_until(lambda: descriptors(keeper) == before[1], 5, "descriptors as before")
+        # One more may have been open for a moment when they were counted before.
+        wait_until(lambda: descriptors(keeper) <= before[1], 5, "descriptors as before")
         check(lines <= 10 * rounds * len(texts), lines, "lines of log")
         check_equal((server.serial("example.org."), server.process_of("keeper")["pid"]), (1, keeper))
 
