@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -722,13 +723,20 @@ void load_fini(struct keeper *k)
 {
     while (k->loads.jobs) {
         struct load_job *job = k->loads.jobs;
+        bool storing = job->storing, killed;
+        char how[64];
         if (job->storing)
             job->storing->load.job = NULL;
         for (size_t i = 0; i < job->count; i++) {
             if (job->zones[i])
                 job->zones[i]->load.job = NULL;
         }
-        child_kill(job->pid);
+        if (storing) { /* what is served now is there at the next start; nothing behind it */
+            shutdown(job->watch.fd, SHUT_RDWR);
+            child_wait(job->pid, how, &killed);
+        } else {
+            child_kill(job->pid);
+        }
         drop_job(job);
     }
     loop_remove_timer(&k->loop, &k->loads.retry);
