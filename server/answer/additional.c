@@ -7,6 +7,7 @@ enum { TARGETS_MAX = 64 };
 struct target {
     const struct image_node *node;
     uint16_t also; /* a type to be added beside addresses, 0 none */
+    bool is_glue;  /* at or below the delegation it stands in */
 };
 
 struct targets {
@@ -14,7 +15,7 @@ struct targets {
     unsigned count;
 };
 
-/* The name in opaque bytes at `at`, if the zone has it. The scratch's hashes are free by now. */
+/* The name in opaque bytes at `at`, if the zone has it. */
 static const struct image_node *find_name(struct resolve *r, const uint8_t *at, size_t room)
 {
     struct name name;
@@ -30,7 +31,7 @@ static const struct image_node *find_name(struct resolve *r, const uint8_t *at, 
 static struct target svcb_target(struct resolve *r, const struct image_rrset *set,
                                  const struct image_record *record)
 {
-    struct target target = {NULL, 0};
+    struct target target = {0};
     if (record->len < 3)
         return target;
     bool alias = wire_get16(record->data) == 0;
@@ -38,7 +39,7 @@ static struct target svcb_target(struct resolve *r, const struct image_rrset *se
         target.node = !alias && r->from == 0 ? r->node : NULL;
     else
         target = (struct target){find_name(r, record->data + 2, record->len - 2u),
-                                 alias ? set->type : 0};
+                                 alias ? set->type : 0, false};
     return target;
 }
 
@@ -50,9 +51,10 @@ static struct target naptr_target(struct resolve *r, const struct image_record *
     for (int i = 0; i < 3 && at < record->len; i++)
         at += 1u + record->data[at];
     if (at >= record->len || !record->data[at])
-        return (struct target){NULL, 0};
+        return (struct target){0};
     bool srv = record->data[4] == 1 && name_fold(record->data[5]) == 's';
-    return (struct target){find_name(r, record->data + at, record->len - at), srv ? TYPE_SRV : 0};
+    return (struct target){find_name(r, record->data + at, record->len - at), srv ? TYPE_SRV : 0,
+                           false};
 }
 
 static struct target read_target(struct resolve *r, const struct image_rrset *set,
@@ -63,7 +65,7 @@ static struct target read_target(struct resolve *r, const struct image_rrset *se
     if (type->target == TARGET_NAPTR)
         return naptr_target(r, record);
     const struct image_node *node = record_name(r->image, record->data + record->len - 4);
-    return (struct target){node->flags & NODE_EXISTS ? node : NULL, 0};
+    return (struct target){node->flags & NODE_EXISTS ? node : NULL, 0, false};
 }
 
 /* Below a cut or DNAME, or at the cut: not this zone's to say, but for the sake of name servers. */
@@ -72,7 +74,16 @@ static bool is_hidden(const struct image_node *node)
     return node->above || node->flags & NODE_CUT;
 }
 
-static void collect(struct resolve *r, const struct image_rrset *set, struct targets *targets)
+static bool is_within(const struct image *image, const struct image_node *node,
+                      const struct image_node *top)
+{
+    while (node != top && node->parent)
+        node = node_at(image, node->parent);
+    return node == top;
+}
+
+static void collect(struct resolve *r, const struct image_rrset *set,
+                    const struct image_node *within, struct targets *targets)
 {
     const struct type_info *type = type_find(set->type);
     const uint8_t *next = rrset_records(set);
@@ -84,17 +95,11 @@ static void collect(struct resolve *r, const struct image_rrset *set, struct tar
         bool seen = !target.node || (set->type != TYPE_NS && is_hidden(target.node));
         for (unsigned k = 0; k < targets->count && !seen; k++)
             seen = targets->item[k].node == target.node;
-        if (!seen)
-            targets->item[targets->count++] = target;
+        if (seen)
+            continue;
+        target.is_glue = within && is_within(r->image, target.node, within);
+        targets->item[targets->count++] = target;
     }
-}
-
-static bool is_within(const struct image *image, const struct image_node *node,
-                      const struct image_node *top)
-{
-    while (node && node != top)
-        node = node_parent(image, node);
-    return node != NULL;
 }
 
 /* What happened to the address RRsets: how many were added, how many did not fit. */
@@ -102,19 +107,23 @@ struct added {
     unsigned count, missed;
 };
 
+static void add_rrset(struct resolve *r, const struct image_node *node,
+                      const struct image_rrset *set, struct added *added)
+{
+    struct reply_owner owner = {0, node};
+    bool fits = reply_rrset(r->reply, SECTION_ADDITIONAL, r->image, owner, set, r->dnssec,
+                            UINT32_MAX, NULL);
+    added->count += fits;
+    added->missed += !fits;
+}
+
+/* RRsets stand by type: A, AAAA, then the third. */
 static void add_addresses(struct resolve *r, const struct target *target, struct added *added)
 {
-    const uint16_t types[] = {TYPE_A, TYPE_AAAA, target->also};
-    for (unsigned i = 0; i < (target->also ? 3 : 2); i++) {
-        const struct image_rrset *set = node_rrset(target->node, types[i]);
-        struct reply_owner owner = {0, target->node};
-        if (!set)
-            continue;
-        if (reply_rrset(r->reply, SECTION_ADDITIONAL, r->image, owner, set, r->dnssec, UINT32_MAX,
-                        NULL))
-            added->count++;
-        else
-            added->missed++;
+    const struct image_rrset *set = node_first(target->node);
+    for (unsigned i = target->node->rrsets; i; i--, set = rrset_next(set)) {
+        if (set->type == TYPE_A || set->type == TYPE_AAAA || set->type == target->also)
+            add_rrset(r, target->node, set, added);
     }
 }
 
@@ -123,13 +132,13 @@ bool resolve_additional(struct resolve *r, const struct image_rrset *set,
 {
     struct targets targets;
     struct added glue = {0}, other = {0};
-    collect(r, set, &targets);
+    collect(r, set, within, &targets);
     for (unsigned i = 0; i < targets.count && within; i++) {
-        if (is_within(r->image, targets.item[i].node, within))
+        if (targets.item[i].is_glue)
             add_addresses(r, &targets.item[i], &glue);
     }
     for (unsigned i = 0; i < targets.count; i++) {
-        if (!within || !is_within(r->image, targets.item[i].node, within))
+        if (!targets.item[i].is_glue)
             add_addresses(r, &targets.item[i], &other);
     }
     /* RFC 9471 section 2.1: glue within the delegated zone is part of the referral; and one that

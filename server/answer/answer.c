@@ -130,18 +130,13 @@ static bool answer_question(struct answer *a, struct reply *reply, struct answer
                             const struct zone_table *zones, const struct hash_key *key,
                             const struct answer_facts *facts)
 {
-    struct resolve r = {.zones = zones,
-                        .source = facts->source,
-                        .zone = a->zone,
-                        .reply = reply,
-                        .scratch = scratch,
-                        .key = key,
-                        .answer = a,
-                        .qtype = a->query.qtype,
-                        .dnssec_ok = a->query.dnssec_ok,
-                        .minimal_any = !facts->tcp,
-                        .name = a->query.qname,
-                        .owner = DNS_HEADER};
+    struct resolve r;
+    resolve_begin(&r, a, reply);
+    r.zones = zones;
+    r.source = facts->source;
+    r.scratch = scratch;
+    r.key = key;
+    r.minimal_any = !facts->tcp;
     resolve(&r);
     /* RFC 1035 section 6.2: for QCLASS=* never, as there may be other classes elsewhere. */
     return r.authoritative && a->query.qclass == CLASS_IN;
@@ -154,6 +149,11 @@ static bool answer_meta(struct answer *a)
     return misplaced ? fail(a, RCODE_FORMERR, EDE_NONE) : fail(a, RCODE_NOTIMP, EDE_NOT_SUPPORTED);
 }
 
+static bool has_zone_class(const struct query *q)
+{
+    return q->qclass == CLASS_IN || q->qclass == CLASS_ANY;
+}
+
 static bool dispatch(struct answer *a, struct reply *reply, struct answer_scratch *scratch,
                      const struct zone_table *zones, const struct hash_key *key,
                      const struct answer_facts *facts)
@@ -161,10 +161,8 @@ static bool dispatch(struct answer *a, struct reply *reply, struct answer_scratc
     const struct query *q = &a->query;
     if (q->qclass == CLASS_CH)
         return chaos_answer(a, reply, facts->setting);
-    if (q->qclass != CLASS_IN && q->qclass != CLASS_ANY)
+    if (!has_zone_class(q))
         return fail(a, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
-    name_hash(&q->qname, key, scratch->hash);
-    a->zone = zone_table_match(zones, &q->qname, scratch->hash, q->qtype);
     if (q->opcode == OPCODE_NOTIFY)
         return answer_notify(a, facts);
     if (q->qtype == TYPE_AXFR || (q->qtype == TYPE_IXFR && facts->tcp))
@@ -212,6 +210,7 @@ static void clear(struct answer *a)
     a->signer = NULL;
     tsig_chain_init(&a->chain, NULL);
     a->zone = NULL;
+    a->lead = (struct node_lead){0};
 }
 
 /* What a query is before anybody looks for an answer. */
@@ -235,31 +234,60 @@ static unsigned judge(struct answer *a, const struct answer_facts *facts,
     return rcodes[verdict];
 }
 
-void answer_query(struct answer *a, struct answer_scratch *scratch, const struct zone_table *zones,
+void answer_begin(struct answer *a, struct answer_scratch *scratch, const struct zone_table *zones,
                   const struct hash_key *key, const uint8_t *query, size_t len,
-                  const struct answer_facts *facts, uint8_t *out, size_t cap)
+                  const struct answer_facts *facts)
 {
     clear(a);
-    enum query_verdict verdict = query_parse(&a->query, query, len);
-    if (verdict == QUERY_DROP)
+    a->verdict = query_parse(&a->query, query, len);
+    if (a->verdict == QUERY_DROP)
         return;
     a->kind = ANSWER_REPLY;
     a->edns = a->query.edns;
     a->dnssec_ok = a->query.dnssec_ok;
-    a->rcode = judge(a, facts, verdict);
+    a->rcode = judge(a, facts, a->verdict);
+    if (a->verdict != QUERY_GOOD || !has_zone_class(&a->query))
+        return;
+    a->zone = zone_table_match(zones, scratch->near, &a->query.qname, key, a->hash, a->query.qtype);
+    if (a->zone && a->zone->image) {
+        scratch->near = a->zone;
+        node_fetch_slots(a->zone->image, &a->query.qname, a->hash);
+    }
+}
+
+void answer_fetch(struct answer *a)
+{
+    if (a->kind == ANSWER_REPLY && a->zone && a->zone->image)
+        a->lead = node_fetch(a->zone->image, &a->query.qname, a->hash);
+}
+
+void answer_end(struct answer *a, struct answer_scratch *scratch, const struct zone_table *zones,
+                const struct hash_key *key, const struct answer_facts *facts, uint8_t *out,
+                size_t cap)
+{
+    if (a->kind == ANSWER_NONE)
+        return;
     struct reply reply;
     begin(a, &reply, scratch, facts, out, cap);
     bool authoritative = false, open = a->signature == TSIG_GOOD && !a->truncated;
-    if (verdict == QUERY_COOKIE && open)
+    if (a->verdict == QUERY_COOKIE && open)
         answer_cookie(a, facts);
-    else if (verdict == QUERY_GOOD && open && wants_cookie(a, facts))
+    else if (a->verdict == QUERY_GOOD && open && wants_cookie(a, facts))
         a->rcode = RCODE_BADCOOKIE;
-    else if (verdict == QUERY_GOOD && open)
+    else if (a->verdict == QUERY_GOOD && open)
         authoritative = dispatch(a, &reply, scratch, zones, key, facts);
     if (a->kind == ANSWER_TRANSFER)
         begin_transfer(a, facts, out);
     else
         finish(a, &reply, facts, authoritative);
+}
+
+void answer_query(struct answer *a, struct answer_scratch *scratch, const struct zone_table *zones,
+                  const struct hash_key *key, const uint8_t *query, size_t len,
+                  const struct answer_facts *facts, uint8_t *out, size_t cap)
+{
+    answer_begin(a, scratch, zones, key, query, len, facts);
+    answer_end(a, scratch, zones, key, facts, out, cap);
 }
 
 void answer_empty(struct answer *a, struct answer_scratch *scratch,

@@ -75,17 +75,36 @@ struct answer {
     const struct tsig_key *signer; /* whose query it is for certain; NULL: not signed, or badly */
     struct tsig_chain chain;       /* what the answers to it are signed with */
     const struct zone *zone;       /* NULL when none was found */
-    struct query query;            /* as parsed; points into the query's bytes */
+    enum query_verdict verdict;
+    struct query query;    /* as parsed; points into the query's bytes */
+    struct node_lead lead; /* to QNAME's node */
+    /* Of QNAME's suffixes as far up as its zone's name, later those of an alias's target. */
+    uint64_t hash[NAME_MAX_LABELS + 1];
 };
 
 /* Working memory of one thread; begin with all zero. */
 struct answer_scratch {
+    const struct zone *near; /* where the last answer came from: tried first. To be made NULL when
+                              * zones may have been replaced since */
     struct reply_names names;
+    struct name alias;             /* the target of a CNAME or DNAME, */
+    uint8_t wire[2][NAME_MAX_LEN]; /* of this one and the one before */
     uint64_t hash[NAME_MAX_LABELS + 1];
-    uint8_t wire[2][NAME_MAX_LEN]; /* targets of CNAME and DNAME on the way */
 };
 
-/* Answers the `len` bytes at `query` into `out` (`cap` bytes; 65535 for TCP, at least 512). */
+/* In three steps, so that of many queries the memory of one can be fetched while others are worked
+ * on; the answer keeps pointers to the query's bytes, which must stay. First the query is read and
+ * its zone found, */
+void answer_begin(struct answer *answer, struct answer_scratch *scratch,
+                  const struct zone_table *zones, const struct hash_key *key, const uint8_t *query,
+                  size_t len, const struct answer_facts *facts);
+/* then what the last step will read is asked for (may be left out), */
+void answer_fetch(struct answer *answer);
+/* then the answer is written into `out` (`cap` bytes; 65535 for TCP, at least 512). */
+void answer_end(struct answer *answer, struct answer_scratch *scratch,
+                const struct zone_table *zones, const struct hash_key *key,
+                const struct answer_facts *facts, uint8_t *out, size_t cap);
+/* Answers the `len` bytes at `query`: all steps. */
 void answer_query(struct answer *answer, struct answer_scratch *scratch,
                   const struct zone_table *zones, const struct hash_key *key, const uint8_t *query,
                   size_t len, const struct answer_facts *facts, uint8_t *out, size_t cap);

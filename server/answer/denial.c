@@ -11,10 +11,10 @@ static bool hashed(const struct resolve *r)
  * than the name. Returns the length. */
 static size_t wildcard_name(const struct resolve *r, unsigned from, uint8_t out[NAME_MAX_LEN])
 {
-    size_t skip = r->name.label[from], len = r->name.len - skip;
+    size_t skip = r->name->label[from], len = r->name->len - skip;
     out[0] = 1;
     out[1] = '*';
-    memcpy(out + 2, r->name.wire + skip, len);
+    memcpy(out + 2, r->name->wire + skip, len);
     return len + 2;
 }
 
@@ -49,8 +49,8 @@ static unsigned add_encloser_proof(struct resolve *r, const struct image_node *n
     if (next)
         resolve_add_proof(r, node_nsec3(r->image, next));
     else
-        add_covering(r, r->name.wire + r->name.label[from - 1],
-                     r->name.len - r->name.label[from - 1]);
+        add_covering(r, r->name->wire + r->name->label[from - 1],
+                     r->name->len - r->name->label[from - 1]);
     return from;
 }
 
@@ -61,7 +61,7 @@ void resolve_prove_expansion(struct resolve *r)
     if (hashed(r))
         add_encloser_proof(r, r->node, false, false);
     else
-        add_covering(r, r->name.wire, r->name.len);
+        add_covering(r, r->name->wire, r->name->len);
 }
 
 void resolve_prove_nodata(struct resolve *r, const struct image_node *node)
@@ -94,7 +94,7 @@ void resolve_prove_nxdomain(struct resolve *r)
     if (hashed(r))
         from = add_encloser_proof(r, r->node, false, true);
     else
-        add_covering(r, r->name.wire, r->name.len);
+        add_covering(r, r->name->wire, r->name->len);
     add_covering(r, wire, wildcard_name(r, from, wire));
 }
 

@@ -4,6 +4,9 @@
 /* RFC 2308 section 3: the SOA's TTL is the lower one of its own and its MINIMUM field. */
 static void put_soa(struct resolve *r)
 {
+    unsigned label = r->name->count - r->image->header->origin_labels;
+    if (resolve_composed(r, node_apex(r->image), label))
+        return;
     resolve_authority(r, node_apex(r->image), TYPE_SOA, image_get_summary(r->image)->minimum);
 }
 

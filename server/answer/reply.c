@@ -14,10 +14,11 @@ void reply_begin(struct reply *reply, uint8_t *bytes, size_t limit, struct reply
 
 static uint32_t slot_of(const struct image_node *node)
 {
-    return (uint32_t)((uint64_t)(uintptr_t)node * UINT64_C(0x9e3779b97f4a7c15) >> 54) % REPLY_NAMES;
+    _Static_assert(REPLY_NAMES == 1 << 10, "the upper ten bits");
+    return (uint32_t)((uint64_t)(uintptr_t)node * UINT64_C(0x9e3779b97f4a7c15) >> 54);
 }
 
-void reply_note(struct reply *reply, const struct image_node *node, size_t offset)
+static void note(struct reply *reply, const struct image_node *node, size_t offset)
 {
     struct reply_names *names = reply->names;
     if (offset > REPLY_POINTER_MAX || names->used == REPLY_NAMES_USED)
@@ -33,6 +34,24 @@ void reply_note(struct reply *reply, const struct image_node *node, size_t offse
     names->used++;
 }
 
+void reply_question(struct reply *reply, const struct image *image, const struct image_node *node,
+                    const uint8_t *label, uint16_t at)
+{
+    reply->question.image = image;
+    reply->question.node = node;
+    reply->question.label = label;
+    reply->question.at = at;
+}
+
+static void note_question(struct reply *reply)
+{
+    const uint8_t *label = reply->question.label;
+    for (const struct image_node *n = reply->question.node; n->parent;
+         n = node_at(reply->question.image, n->parent))
+        note(reply, n, reply->question.at + (size_t)*label++);
+    reply->question.node = NULL;
+}
+
 static uint16_t noted(const struct reply_names *names, const struct image_node *node)
 {
     for (uint32_t i = slot_of(node); names->slot[i].round == names->round;
@@ -43,7 +62,30 @@ static uint16_t noted(const struct reply_names *names, const struct image_node *
     return 0;
 }
 
-static bool put_pointer(struct reply *reply, uint16_t offset)
+/* For the short pieces that records consist of. */
+static inline void copy(uint8_t *to, const uint8_t *from, size_t len)
+{
+    uint64_t a, b;
+    uint32_t c, d;
+    if (len > 16) {
+        memcpy(to, from, len);
+    } else if (len >= 8) {
+        memcpy(&a, from, 8);
+        memcpy(&b, from + len - 8, 8);
+        memcpy(to, &a, 8);
+        memcpy(to + len - 8, &b, 8);
+    } else if (len >= 4) {
+        memcpy(&c, from, 4);
+        memcpy(&d, from + len - 4, 4);
+        memcpy(to, &c, 4);
+        memcpy(to + len - 4, &d, 4);
+    } else {
+        for (size_t i = 0; i < len; i++)
+            to[i] = from[i];
+    }
+}
+
+static inline bool put_pointer(struct reply *reply, uint16_t offset)
 {
     if (reply->at + 2 > reply->limit)
         return false;
@@ -56,6 +98,8 @@ bool reply_name(struct reply *reply, const struct image *image, const struct ima
                 bool compress, uint16_t *where)
 {
     *where = reply->at <= REPLY_POINTER_MAX ? (uint16_t)reply->at : 0;
+    if (reply->question.node)
+        note_question(reply);
     for (bool first = true; node->parent; node = node_at(image, node->parent), first = false) {
         uint16_t offset = compress ? noted(reply->names, node) : 0;
         if (offset) {
@@ -65,10 +109,9 @@ bool reply_name(struct reply *reply, const struct image *image, const struct ima
         }
         if (reply->at + node->len + 1u > reply->limit)
             return false;
-        reply_note(reply, node, reply->at);
-        reply->bytes[reply->at++] = node->len;
-        memcpy(reply->bytes + reply->at, node->label, node->len);
-        reply->at += node->len;
+        note(reply, node, reply->at);
+        copy(reply->bytes + reply->at, &node->len, node->len + 1u);
+        reply->at += node->len + 1u;
     }
     if (reply->at >= reply->limit)
         return false;
@@ -76,7 +119,8 @@ bool reply_name(struct reply *reply, const struct image *image, const struct ima
     return true;
 }
 
-static bool put_owner(struct reply *reply, const struct image *image, struct reply_owner *owner)
+static inline bool put_owner(struct reply *reply, const struct image *image,
+                             struct reply_owner *owner)
 {
     if (owner->offset)
         return put_pointer(reply, owner->offset);
@@ -88,62 +132,78 @@ static bool put_owner(struct reply *reply, const struct image *image, struct rep
     return true;
 }
 
+/* Type, class and TTL: the same for all records of a set. */
+struct head {
+    uint8_t bytes[8];
+};
+
+static struct head make_head(uint16_t type, uint32_t ttl)
+{
+    struct head head;
+    wire_put16(head.bytes, type);
+    wire_put16(head.bytes + 2, CLASS_IN);
+    wire_put32(head.bytes + 4, ttl);
+    return head;
+}
+
 /* Owner, type, class, TTL, and room for RDLENGTH. */
-static bool put_head(struct reply *reply, const struct image *image, struct reply_owner *owner,
-                     uint16_t type, uint32_t ttl)
+static inline bool put_head(struct reply *reply, const struct image *image,
+                            struct reply_owner *owner, const struct head *head)
 {
     if (!put_owner(reply, image, owner) || reply->at + DNS_RR_FIXED > reply->limit)
         return false;
-    uint8_t *p = reply->bytes + reply->at;
-    wire_put16(p, type);
-    wire_put16(p + 2, CLASS_IN);
-    wire_put32(p + 4, ttl);
+    memcpy(reply->bytes + reply->at, head->bytes, sizeof head->bytes);
     reply->at += DNS_RR_FIXED;
     return true;
 }
 
-static bool put_bytes(struct reply *reply, const uint8_t *from, size_t len)
+static inline bool put_bytes(struct reply *reply, const uint8_t *from, size_t len)
 {
     if (reply->at + len > reply->limit)
         return false;
-    memcpy(reply->bytes + reply->at, from, len);
+    copy(reply->bytes + reply->at, from, len);
     reply->at += len;
     return true;
 }
 
-static bool put_rdata(struct reply *reply, const struct image *image, const struct type_info *type,
-                      const struct image_record *record, uint16_t *target)
+/* Writes the record stored at `from` and returns where the next one is, NULL when it does not fit.
+ */
+static inline const uint8_t *put_rdata(struct reply *reply, const struct image *image,
+                                       const char *layout, const uint8_t *from, uint16_t *target)
 {
-    if (!type->layout)
-        return put_bytes(reply, record->data, record->len);
-    const uint8_t *from = record->data;
-    for (const char *step = type->layout; *step; step++) {
-        if (*step == 'n' || *step == 'N') {
-            if (!reply_name(reply, image, record_name(image, from), *step == 'n', target))
-                return false;
+    if (!layout) {
+        uint16_t len;
+        memcpy(&len, from, 2);
+        from += 2;
+        return put_bytes(reply, from, len) ? from + len : NULL;
+    }
+    for (; *layout; layout++) {
+        if (*layout == 'n' || *layout == 'N') {
+            if (!reply_name(reply, image, record_name(image, from), *layout == 'n', target))
+                return NULL;
             from += 4;
         } else {
-            unsigned n = *step == 'x' ? 16 : (unsigned)(*step - '0');
+            unsigned n = *layout == 'x' ? 16 : (unsigned)(*layout - '0');
             if (!put_bytes(reply, from, n))
-                return false;
+                return NULL;
             from += n;
         }
     }
-    return true;
+    return from;
 }
 
 static bool put_records(struct reply *reply, const struct image *image, struct reply_owner *owner,
                         const struct image_rrset *set, uint32_t ttl, uint16_t *target)
 {
-    const struct type_info *type = type_find(set->type);
+    const char *layout = type_find(set->type)->layout;
     const uint8_t *next = rrset_records(set);
-    for (unsigned i = 0; i < set->count; i++) {
-        struct image_record record;
-        next = record_read(type, next, &record);
-        if (!put_head(reply, image, owner, set->type, ttl))
+    struct head head = make_head(set->type, ttl);
+    for (unsigned i = set->count; i; i--) {
+        if (!put_head(reply, image, owner, &head))
             return false;
         size_t rdata = reply->at;
-        if (!put_rdata(reply, image, type, &record, target))
+        next = put_rdata(reply, image, layout, next, target);
+        if (!next)
             return false;
         wire_put16(reply->bytes + rdata - 2, (unsigned)(reply->at - rdata));
     }
@@ -157,11 +217,11 @@ static bool put_sigs(struct reply *reply, const struct image *image, struct repl
     if (!sigs)
         return true;
     const uint8_t *next = (const uint8_t *)(sigs + 1);
+    struct head head = make_head(TYPE_RRSIG, ttl < sigs->ttl ? ttl : sigs->ttl);
     for (unsigned i = 0; i < sigs->count; i++) {
         struct image_record record;
         next = record_read(type_find(TYPE_RRSIG), next, &record);
-        if (!put_head(reply, image, owner, TYPE_RRSIG, ttl < sigs->ttl ? ttl : sigs->ttl) ||
-            !put_bytes(reply, record.data, record.len))
+        if (!put_head(reply, image, owner, &head) || !put_bytes(reply, record.data, record.len))
             return false;
         wire_put16(reply->bytes + reply->at - record.len - 2, record.len);
     }
@@ -204,12 +264,35 @@ bool reply_record(struct reply *reply, enum section section, struct reply_owner 
                   size_t len)
 {
     size_t start = reply->at;
-    if (!put_head(reply, image, &owner, type, ttl) || !put_bytes(reply, rdata, len)) {
+    struct head head = make_head(type, ttl);
+    if (!put_head(reply, image, &owner, &head) || !put_bytes(reply, rdata, len)) {
         reply_rewind(reply, start);
         return false;
     }
     wire_put16(reply->bytes + reply->at - len - 2, (unsigned)len);
     reply->count[section]++;
+    return true;
+}
+
+bool reply_composed(struct reply *reply, const struct image_composed *composed, size_t at)
+{
+    const uint8_t *place = (const uint8_t *)(composed + 1);
+    uint8_t *to = reply->bytes + reply->at;
+    if (reply->at + composed->len > reply->limit || reply->at + composed->len > REPLY_POINTER_MAX)
+        return false;
+    memcpy(to, place + composed->pointers * 2u, composed->len);
+    for (unsigned i = composed->pointers; i; i--, place += 2) {
+        uint16_t p;
+        memcpy(&p, place, sizeof p);
+        unsigned offset = wire_get16(to + p), from_name = offset & IMAGE_COMPOSED_QUESTION;
+        offset += from_name ? (unsigned)at - IMAGE_COMPOSED_QUESTION : (unsigned)reply->at;
+        wire_put16(to + p, 0xc000u | offset);
+    }
+    reply->at += composed->len;
+    reply->count[SECTION_AUTHORITY] =
+        (uint16_t)(reply->count[SECTION_AUTHORITY] + composed->authority);
+    reply->count[SECTION_ADDITIONAL] =
+        (uint16_t)(reply->count[SECTION_ADDITIONAL] + composed->additional);
     return true;
 }
 

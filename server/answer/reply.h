@@ -31,12 +31,21 @@ struct reply {
     uint16_t count[3]; /* records a section */
     uint16_t options;  /* bytes of options in the OPT */
     struct reply_names *names;
+    /* The question's name as far as the zone has it; noted once names are written at all. */
+    struct {
+        const struct image *image;
+        const struct image_node *node; /* NULL: nothing to be noted */
+        const uint8_t *label;
+        uint16_t at;
+    } question;
 };
 
 /* Begins a message: 12 bytes for the header are kept free. `limit` bytes may be written. */
 void reply_begin(struct reply *reply, uint8_t *bytes, size_t limit, struct reply_names *names);
-/* Says that the name of `node` stands at `offset`. */
-void reply_note(struct reply *reply, const struct image_node *node, size_t offset);
+/* Says where the question has the name of `node` and those above it: each at `at` plus its label's
+ * offset. */
+void reply_question(struct reply *reply, const struct image *image, const struct image_node *node,
+                    const uint8_t *label, uint16_t at);
 /* Writes the name of a node, compressed if `compress`; *where becomes an offset the same name can
  * be pointed at, 0 if there is none. False when it does not fit. */
 bool reply_name(struct reply *reply, const struct image *image, const struct image_node *node,
@@ -61,6 +70,9 @@ bool reply_sigs(struct reply *reply, enum section section, const struct image *i
 bool reply_record(struct reply *reply, enum section section, struct reply_owner owner,
                   const struct image *image, uint16_t type, uint32_t ttl, const uint8_t *rdata,
                   size_t len);
+/* Writes what an image has written ahead for a node whose name is at offset `at` of the question.
+ * When it does not fit, nothing is written and it returns false. Its names are not noted. */
+bool reply_composed(struct reply *reply, const struct image_composed *composed, size_t at);
 /* Takes back what was written from `at` on. */
 void reply_rewind(struct reply *reply, size_t at);
 /* Fills the header; returns the length. `flags` has QR, opcode, RD, ... and the low rcode bits. */

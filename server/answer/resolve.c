@@ -13,15 +13,8 @@ static void enter(struct resolve *r, const struct zone *zone)
 /* Looks up where the zone has r->name, which is within it; its hash is made. */
 static void find(struct resolve *r)
 {
-    r->node = node_closest(r->image, &r->name, r->scratch->hash, &r->from);
-}
-
-/* QNAME's suffixes that the zone knows, so that names in the answer point into the question. */
-static void note_suffixes(struct resolve *r)
-{
-    unsigned label = r->from;
-    for (const struct image_node *n = r->node; n->parent; n = node_at(r->image, n->parent))
-        reply_note(r->reply, n, r->owner + r->name.label[label++]);
+    r->node = node_closest(r->image, r->name, r->answer->hash, r->lead, &r->from);
+    r->lead = (struct node_lead){0};
 }
 
 /* The topmost cut or DNAME at or above the name. A DNAME does not act on its own owner (RFC 6672
@@ -45,12 +38,16 @@ static bool put_answer(struct resolve *r, const struct image_rrset *set, uint16_
     return false;
 }
 
-/* Goes on with r->name, in whichever zone of this server is nearest to it (RFC 1034 section 4.3.2:
- * "go back to step 1"); false when there is none or it cannot be served. */
-static bool follow(struct resolve *r)
+/* Goes on with the name at `wire`, in whichever zone of this server is nearest to it (RFC 1034
+ * section 4.3.2: "go back to step 1"); false when there is none or it cannot be served. */
+static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
 {
-    name_hash(&r->name, r->key, r->scratch->hash);
-    const struct zone *zone = zone_table_match(r->zones, &r->name, r->scratch->hash, r->qtype);
+    struct name *name = &r->scratch->alias;
+    if (!name_read(name, wire, len))
+        return false;
+    r->name = name;
+    const struct zone *zone =
+        zone_table_match(r->zones, r->zone, name, r->key, r->answer->hash, r->qtype);
     if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED ||
         !zone_may_ask(zone, r->source, r->answer->signer))
         return false;
@@ -93,15 +90,15 @@ static bool follow_dname(struct resolve *r, const struct image_node *owner, unsi
     record_read(type_find(TYPE_DNAME), rrset_records(set), &record);
     uint8_t suffix[NAME_MAX_LEN], *wire = r->scratch->wire[step & 1];
     size_t suffix_len = node_name(r->image, record_name(r->image, record.data), suffix);
-    unsigned from = r->name.count;
+    unsigned from = r->name->count;
     for (const struct image_node *n = owner; n->parent; n = node_at(r->image, n->parent))
         from--;
-    size_t prefix = r->name.label[from];
+    size_t prefix = r->name->label[from];
     if (prefix + suffix_len > NAME_MAX_LEN) {
         r->answer->rcode = RCODE_YXDOMAIN;
         return false;
     }
-    memcpy(wire, r->name.wire, prefix);
+    memcpy(wire, r->name->wire, prefix);
     memcpy(wire + prefix, suffix, suffix_len);
     size_t at = r->reply->at;
     struct reply_owner cname_owner = {r->owner, NULL};
@@ -115,7 +112,7 @@ static bool follow_dname(struct resolve *r, const struct image_node *owner, unsi
     /* The CNAME made is what was asked for, as one of the zone's would be. */
     if (r->qtype == TYPE_CNAME || r->qtype == TYPE_ANY)
         return false;
-    return r->owner && name_read(&r->name, wire, prefix + suffix_len) && follow(r);
+    return r->owner && follow(r, wire, prefix + suffix_len);
 }
 
 static bool follow_cname(struct resolve *r, const struct image_rrset *set, unsigned step)
@@ -128,7 +125,7 @@ static bool follow_cname(struct resolve *r, const struct image_rrset *set, unsig
     uint8_t *wire = r->scratch->wire[step & 1];
     size_t len = node_name(r->image, record_name(r->image, record.data), wire);
     r->owner = target;
-    return target && name_read(&r->name, wire, len) && follow(r);
+    return target && follow(r, wire, len);
 }
 
 /* RFC 8482 section 4.1: over UDP one RRset will do. */
@@ -215,8 +212,8 @@ static enum outcome answer_step(struct resolve *r, unsigned step)
         return answer_node(r, r->node, false, step);
     const struct image_node *wildcard = NULL;
     if (r->node->flags & NODE_WILDCARD)
-        wildcard =
-            node_child(r->image, r->node, r->scratch->hash[r->from], (const uint8_t *)"*", 1);
+        wildcard = node_child(r->image, r->node, r->key, r->answer->hash[r->from],
+                              (const uint8_t *)"*", 1);
     if (wildcard && wildcard->flags & NODE_EXISTS)
         return answer_node(r, wildcard, true, step);
     resolve_nxdomain(r);
@@ -233,27 +230,51 @@ static void put_proof(struct resolve *r, unsigned i)
         r->answer->truncated = true;
 }
 
+void resolve_begin(struct resolve *r, struct answer *answer, struct reply *reply)
+{
+    r->zone = answer->zone;
+    r->reply = reply;
+    r->answer = answer;
+    r->qtype = answer->query.qtype;
+    r->dnssec_ok = answer->query.dnssec_ok;
+    r->authoritative = false;
+    r->name = &answer->query.qname;
+    r->owner = DNS_HEADER;
+    r->lead = answer->lead;
+    r->dnames = r->proofs = 0;
+    r->additional = NULL;
+    r->cut = NULL;
+}
+
 void resolve(struct resolve *r)
 {
     enter(r, r->zone);
     find(r);
-    note_suffixes(r);
+    reply_question(r->reply, r->image, r->node, r->name->label + r->from, r->owner);
     uint64_t seen[RESOLVE_CHAIN];
     bool again = false;
     for (unsigned step = 0; step < RESOLVE_CHAIN && !again; step++) {
-        seen[step] = r->scratch->hash[0];
+        seen[step] = r->answer->hash[0];
         if (answer_step(r, step) != FOLLOW)
             break;
         find(r);
         /* A name met again would only repeat what is in the answer already. Names are as good as
          * told apart by their hashes, which are keyed. */
         for (unsigned i = 0; i <= step; i++)
-            again |= seen[i] == r->scratch->hash[0];
+            again |= seen[i] == r->answer->hash[0];
     }
     for (unsigned i = 0; i < r->proofs && !r->answer->truncated; i++)
         put_proof(r, i);
     if (r->additional && !r->answer->truncated && !resolve_additional(r, r->additional, r->cut))
         r->answer->truncated = true;
+}
+
+bool resolve_composed(struct resolve *r, const struct image_node *node, unsigned label)
+{
+    const struct image_composed *composed = node_composed(node);
+    if (!composed || r->dnssec || r->owner != DNS_HEADER)
+        return false;
+    return reply_composed(r->reply, composed, DNS_HEADER + (size_t)r->name->label[label]);
 }
 
 bool resolve_authority(struct resolve *r, const struct image_node *owner, uint16_t type,

@@ -24,8 +24,9 @@ struct resolve {
     bool dnssec;    /* and the zone is signed */
     bool minimal_any;
     bool authoritative;
-    struct name name;              /* asked for now: QNAME or the target of an alias */
+    const struct name *name;       /* asked for now: QNAME or the target of an alias */
     uint16_t owner;                /* where the message has it */
+    struct node_lead lead;         /* to the node */
     const struct image_node *node; /* closest existing name */
     unsigned from;                 /* its first label in name; 0: it is the name */
     const struct image_node *dname[RESOLVE_CHAIN]; /* those in the answer */
@@ -40,10 +41,16 @@ struct resolve {
     const struct image_node *cut;         /* a referral's owner, NULL none */
 };
 
-/* Fills the reply's sections (scratch->hash has the name's hashes); sets rcode, truncated,
+/* The question of an answer; the caller adds who asks (zones, source, scratch, key, minimal_any).
+ */
+void resolve_begin(struct resolve *r, struct answer *answer, struct reply *reply);
+/* Fills the reply's sections (answer->hash has the name's hashes); sets rcode, truncated,
  * referral, nodata of the answer. */
 void resolve(struct resolve *r);
 
+/* Writes what the image has written ahead for `node`, whose name begins at label `label` of the
+ * question; false when it has nothing that serves here. */
+bool resolve_composed(struct resolve *r, const struct image_node *node, unsigned label);
 /* The delegation at `cut`. */
 void resolve_referral(struct resolve *r, const struct image_node *cut);
 /* SOA, and the proof that `node` (the name, or the wildcard in its place) lacks the type. */

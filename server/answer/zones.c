@@ -212,10 +212,34 @@ bool zone_acl_has(const struct msg_acl *acl, uint32_t count, const struct sockad
     return false;
 }
 
-const struct zone *zone_table_match(const struct zone_table *zones, const struct name *name,
-                                    const uint64_t *hash, uint16_t qtype)
+/* Is there no zone of more labels than this that the name could be within? */
+static bool is_deepest(const struct zone_table *zones, unsigned labels, unsigned name_labels)
 {
+    if (name_labels >= 64 || atomic_load_explicit(&zones->depths[1], memory_order_relaxed))
+        return false;
+    uint64_t deeper = atomic_load_explicit(&zones->depths[0], memory_order_relaxed) >> labels >> 1;
+    return !(deeper & ((UINT64_C(1) << (name_labels - labels)) - 1));
+}
+
+static bool is_within(const struct name *name, const struct zone *zone)
+{
+    if (name->count < zone->labels)
+        return false;
+    size_t skip = name->label[name->count - zone->labels];
+    return name_equal(name->wire + skip, name->len - skip, zone_name(zone), zone->name_len);
+}
+
+const struct zone *zone_table_match(const struct zone_table *zones, const struct zone *near,
+                                    const struct name *name, const struct hash_key *key,
+                                    uint64_t hash[NAME_MAX_LABELS + 1], uint16_t qtype)
+{
+    if (near && qtype != TYPE_DS && is_within(name, near) &&
+        is_deepest(zones, near->labels, name->count)) {
+        name_hash_below(name, key, name->count - near->labels, near->hash, hash);
+        return near;
+    }
     unsigned at;
+    name_hash(name, key, hash);
     const struct zone *zone = zone_table_find(zones, name, hash, 0, &at);
     if (zone && at == 0 && qtype == TYPE_DS && name->count) {
         const struct zone *parent = zone_table_find(zones, name, hash, 1, &at);

@@ -97,9 +97,12 @@ struct zone *zone_table_get(const struct zone_table *table, const uint8_t *name,
 struct zone *zone_table_find(const struct zone_table *table, const struct name *name,
                              const uint64_t *hash, unsigned from, unsigned *at);
 /* The zone a question for `name` is answered from: the nearest, but DS belongs to the parent's side
- * of a cut (RFC 4035 section 3.1.4.1), when the parent is here too. NULL when there is none. */
-const struct zone *zone_table_match(const struct zone_table *zones, const struct name *name,
-                                    const uint64_t *hash, uint16_t qtype);
+ * of a cut (RFC 4035 section 3.1.4.1), when the parent is here too. NULL when there is none. `near`
+ * is a zone of the table that may be it, or NULL: then less has to be hashed. Fills `hash` as
+ * name_hash does, but only down from the zone's name, or from the root when there is none. */
+const struct zone *zone_table_match(const struct zone_table *zones, const struct zone *near,
+                                    const struct name *name, const struct hash_key *key,
+                                    uint64_t hash[NAME_MAX_LABELS + 1], uint16_t qtype);
 /* May queries for the zone come from the address, or whose key they are signed with (NULL none)?
  * AF_UNSPEC is this server itself. */
 bool zone_may_ask(const struct zone *zone, const struct sockaddr *address,

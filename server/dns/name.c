@@ -111,12 +111,19 @@ int name_compare_labels(const uint8_t *a, size_t a_len, const uint8_t *b, size_t
     return (a_len > b_len) - (a_len < b_len);
 }
 
+void name_hash_below(const struct name *name, const struct hash_key *key, unsigned from,
+                     uint64_t known, uint64_t hash[NAME_MAX_LABELS + 1])
+{
+    hash[from] = known;
+    for (unsigned i = from; i-- > 0;) {
+        const uint8_t *label = name->wire + name->label[i];
+        known = hash_label(key, known, label + 1, *label);
+        hash[i] = known;
+    }
+}
+
 void name_hash(const struct name *name, const struct hash_key *key,
                uint64_t hash[NAME_MAX_LABELS + 1])
 {
-    hash[name->count] = hash_root(key);
-    for (unsigned i = name->count; i-- > 0;) {
-        const uint8_t *label = name->wire + name->label[i];
-        hash[i] = hash_label(key, hash[i + 1], label + 1, *label);
-    }
+    name_hash_below(name, key, name->count, hash_root(key), hash);
 }

@@ -7,39 +7,33 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "server/dns/fold.h"
 #include "server/dns/hash.h"
 
 enum { NAME_MAX_LEN = 255, NAME_MAX_LABELS = 127, LABEL_MAX_LEN = 63 };
 
-/* Eight bytes with A-Z made a-z, all others as they are. */
-static inline uint64_t name_fold8(uint64_t x)
+/* Eight bytes of each the same but for case? */
+static inline bool name_same8(const uint8_t *a, const uint8_t *b)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t low = x & (ones * 0x7f);
-    uint64_t from_a = low + ones * (0x80 - 'A'), after_z = low + ones * (0x7f - 'Z');
-    return x | ((from_a & ~after_z & ~x & (ones * 0x80)) >> 2);
-}
-
-static inline uint8_t name_fold(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+    uint64_t x, y;
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    return x == y || name_fold8(x) == name_fold8(y);
 }
 
 /* Are two labels of `len` bytes the same but for case? */
 static inline bool name_same_label(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    uint64_t x, y;
-    for (; len >= 8; len -= 8, a += 8, b += 8) {
-        memcpy(&x, a, 8);
-        memcpy(&y, b, 8);
-        if (name_fold8(x) != name_fold8(y))
+    if (len < 8) {
+        uint64_t x = name_load_few(a, len), y = name_load_few(b, len);
+        return x == y || name_fold8(x) == name_fold8(y);
+    }
+    /* The last eight may overlap those before. */
+    for (size_t at = 0; at + 8 < len; at += 8) {
+        if (!name_same8(a + at, b + at))
             return false;
     }
-    for (; len; len--) {
-        if (name_fold(*a++) != name_fold(*b++))
-            return false;
-    }
-    return true;
+    return name_same8(a + len - 8, b + len - 8);
 }
 
 /* A name cut into its labels. label[0] is the first (leftmost); label[count] would be the root. */
@@ -74,3 +68,6 @@ int name_compare_labels(const uint8_t *a, size_t a_len, const uint8_t *b, size_t
 /* Hashes every suffix: hash[i] is that of the name from label i on; hash[count] is the root's. */
 void name_hash(const struct name *name, const struct hash_key *key,
                uint64_t hash[NAME_MAX_LABELS + 1]);
+/* The same from the suffix at label `from` down, whose hash is known. */
+void name_hash_below(const struct name *name, const struct hash_key *key, unsigned from,
+                     uint64_t known, uint64_t hash[NAME_MAX_LABELS + 1]);

@@ -216,6 +216,9 @@ void image_builder_free(struct image_builder *b)
         munmap(b->image, b->image_size);
     else
         free(b->image);
+    for (unsigned i = 0; i < b->ahead_count; i++)
+        free(b->ahead[i].bytes);
+    free(b->ahead);
     free(b->names);
     free(b->records);
     free(b->nsec3);

@@ -135,8 +135,11 @@ static uint32_t ref_of(const struct image_builder *b, uint32_t id)
     return id == DRAFT_NONE ? 0 : b->names[id].ref;
 }
 
-static void put_node(const struct image_builder *b, uint8_t *base, const struct draft_name *n)
+/* `ahead` is what put_ahead made for the name, if it made anything. Returns how much that is. */
+static size_t put_node(const struct image_builder *b, uint8_t *base, const struct draft_name *n,
+                       const uint8_t *ahead)
 {
+    size_t ahead_len = 0;
     uint8_t *at = base + (uint64_t)n->ref * IMAGE_UNIT;
     struct image_node *node = (void *)at;
     *node = (struct image_node){.parent = ref_of(b, n->parent),
@@ -152,12 +155,18 @@ static void put_node(const struct image_builder *b, uint8_t *base, const struct 
         to = put_group(b, to, &g);
         node->rrsets++;
     }
+    if (n->flags & NODE_COMPOSED) {
+        ahead_len = image_composed_size((const void *)ahead);
+        memcpy(to, ahead, ahead_len);
+        to += ahead_len;
+    }
     if (n->flags & NODE_HASHED) {
         uint32_t ref = b->names[b->denial[n - b->names]].ref;
         memcpy(to, &ref, sizeof ref);
         to += IMAGE_UNIT;
     }
     node->size = (uint32_t)(to - at);
+    return ahead_len;
 }
 
 /* ---- in pieces, by several threads */
@@ -166,6 +175,7 @@ enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, LATE_MAX = 1024, BATCH = 32 };
 
 struct fill {
     struct image_builder *b;
+    uint32_t minimum; /* TTL of negative answers */
     const struct image_header *h;
     uint8_t *base;
     uint64_t *hashes; /* of each name */
@@ -173,6 +183,7 @@ struct fill {
     _Atomic uint32_t late_count;
     uint32_t late[LATE_MAX];    /* names that found no slot in their slice */
     _Atomic uint32_t too_large; /* a name with an RRset that is; DRAFT_NONE none */
+    _Atomic bool failed;        /* out of memory */
 };
 
 static unsigned count_pieces(const struct image_builder *b)
@@ -186,22 +197,58 @@ static uint32_t piece_end(const struct fill *f, unsigned piece)
     return (uint32_t)((uint64_t)f->b->name_count * piece / f->pieces);
 }
 
+/* The answer for a name, written ahead; returns how much it is. */
+static size_t put_ahead(struct fill *f, struct draft_ahead *ahead, uint32_t id)
+{
+    struct draft_composed c;
+    struct draft_name *n = &f->b->names[id];
+    size_t size = n->flags & (NODE_CUT | NODE_APEX) ? draft_compose(f->b, id, f->minimum, &c) : 0;
+    if (!size)
+        return 0;
+    uint8_t *bytes = draft_grow(ahead->bytes, &ahead->cap, ahead->len + size, 1);
+    if (!bytes) {
+        atomic_store(&f->failed, true);
+        return 0;
+    }
+    uint32_t word = (uint32_t)size;
+    ahead->bytes = bytes;
+    bytes += ahead->len;
+    memset(bytes + size - 2 * sizeof word, 0, sizeof word); /* padding */
+    memcpy(bytes, &c.head, sizeof c.head);
+    memcpy(bytes + sizeof c.head, c.pointer, c.head.pointers * sizeof *c.pointer);
+    memcpy(bytes + sizeof c.head + c.head.pointers * sizeof *c.pointer, c.bytes, c.head.len);
+    memcpy(bytes + size - sizeof word, &word, sizeof word);
+    ahead->len += size;
+    n->flags |= NODE_COMPOSED;
+    return size;
+}
+
 static void measure_piece(void *arg, unsigned piece)
 {
     struct fill *f = arg;
     for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++) {
         uint64_t size = node_size(f->b, &f->b->names[i]);
+        if (size)
+            size += put_ahead(f, &f->b->ahead[piece], i);
         f->b->names[i].ref = (uint32_t)(size / IMAGE_UNIT);
         if (!size)
             atomic_store(&f->too_large, i);
     }
 }
 
-/* Gives every name its place; returns where the nodes end, 0 when something is too large. */
-static uint64_t place_nodes(struct image_builder *b, uint64_t at)
+/* Gives every name its place, the first one `at`; *end becomes where the nodes end. ERR_ZONE when
+ * something is too large, ERR_MEMORY. */
+static int place_nodes(struct image_builder *b, uint64_t at, uint32_t minimum, uint64_t *end)
 {
-    struct fill f = {.b = b, .pieces = count_pieces(b), .too_large = DRAFT_NONE};
+    struct fill f = {
+        .b = b, .minimum = minimum, .pieces = count_pieces(b), .too_large = DRAFT_NONE};
+    b->ahead = calloc(f.pieces, sizeof *b->ahead);
+    if (!b->ahead)
+        return ERR_MEMORY;
+    b->ahead_count = f.pieces;
     crew_run(b->threads, f.pieces, measure_piece, &f);
+    if (atomic_load(&f.failed))
+        return ERR_MEMORY;
     uint64_t place = at / IMAGE_UNIT;
     for (uint32_t i = 0; i < b->name_count; i++) {
         uint32_t size = b->names[i].ref;
@@ -213,13 +260,14 @@ static uint64_t place_nodes(struct image_builder *b, uint64_t at)
         char text[1024];
         draft_name_text(b, large, text);
         snprintf(b->reason, sizeof b->reason, "%.100s: an RRset is too large to be sent", text);
-        return 0;
+        return ERR_ZONE;
     }
     if (place > UINT32_MAX) {
         snprintf(b->reason, sizeof b->reason, "the zone is too large for an image");
-        return 0;
+        return ERR_ZONE;
     }
-    return place * IMAGE_UNIT;
+    *end = place * IMAGE_UNIT;
+    return ERR_OK;
 }
 
 static uint64_t hash_of(const struct image_builder *b, const struct hash_key *key, uint32_t id)
@@ -237,9 +285,10 @@ static void fill_piece(void *arg, unsigned piece)
     struct hash_key key = hash_key_from(f->h->key);
     uint32_t first = piece_end(f, piece), known = DRAFT_NONE;
     uint64_t known_hash = 0;
+    const uint8_t *ahead = b->ahead[piece].bytes;
     for (uint32_t i = first; i < piece_end(f, piece + 1); i++) {
         const struct draft_name *n = &b->names[i];
-        put_node(b, f->base, n);
+        ahead += put_node(b, f->base, n, ahead);
         if (n->parent != DRAFT_NONE && n->parent < first && n->parent != known) {
             known = n->parent;
             known_hash = hash_of(b, &key, known);
@@ -353,7 +402,7 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
         h->exist_count += b->names[i].flags & NODE_EXISTS;
         h->nsec_count += has_nsec(b, &b->names[i]);
     }
-    h->slots = h->exist_count + h->exist_count / 3 + 1;
+    h->slots = 2 * h->exist_count + 1;
     h->hash = (nodes_end + 7) & ~UINT64_C(7);
     h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
     h->nsec3 = h->nsec + (uint64_t)h->nsec_count * 4;
@@ -420,10 +469,10 @@ static uint8_t *new_image(uint64_t size)
 
 static int compile(struct image_builder *b, struct image_header *h)
 {
-    uint64_t end = place_nodes(
-        b, image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0));
-    if (!end)
-        return ERR_ZONE;
+    uint64_t at = image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0), end;
+    int err = place_nodes(b, at, h->summary.minimum, &end);
+    if (err)
+        return err;
     plan(b, h, end);
     b->image_size = h->size;
     b->image = new_image(h->size);

@@ -2,7 +2,7 @@
  *
  * builder.c takes records; key.c makes keys of their names; order.c brings names and records into
  * canonical order and drops duplicates; check.c and lint.c look at the zone as a whole; deny.c
- * finds its NSEC3 chain; compile.c writes the image.
+ * finds its NSEC3 chain; compose.c writes answers ahead; compile.c writes the image.
  *
  * A name is not looked up while records come in. Each time one is met it is noted as a mention: its
  * key, and the run of records it owns. Sorting the mentions afterwards by their keys finds what is
@@ -97,6 +97,11 @@ struct image_builder {
         *denial; /* for each name the owner of its NSEC3, or DRAFT_NONE; NULL without a chain */
     struct draft_record repeats[DRAFT_REPEATS]; /* order.c: the first ones that were dropped */
     size_t repeat_count;                        /* all of them */
+    struct draft_ahead {
+        uint8_t *bytes;
+        size_t len, cap;
+    } * ahead; /* compile.c: for each piece of the names the answers written ahead */
+    unsigned ahead_count;
     const void *files;
     size_t files_len;
     uint8_t *image; /* compile.c; NULL before it is there */
@@ -147,6 +152,17 @@ int draft_lint_end(struct draft_lint *l);
 int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings);
 /* Finds the NSEC3 chain answers are made from and each name's place in it; adds findings. */
 int draft_deny(struct image_builder *b, struct buf *findings);
+enum { DRAFT_COMPOSED_BYTES = 1024, DRAFT_COMPOSED_POINTERS = 128 };
+struct draft_composed {
+    struct image_composed head;
+    uint16_t pointer[DRAFT_COMPOSED_POINTERS];
+    uint8_t bytes[DRAFT_COMPOSED_BYTES];
+};
+
+/* Writes the answer that belongs to a name ahead, if there is one that is not too large; returns
+ * how much the image needs for it, 0 for nothing. `minimum` is the TTL of negative answers. */
+size_t draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
+                     struct draft_composed *out);
 /* Does the name own nothing but NSEC3 and its signatures? Then it is not a name of the zone for
  * anybody who asks (RFC 5155 section 7.2.8). */
 bool draft_is_hash_owner(const struct image_builder *b, const struct draft_name *n);

@@ -22,6 +22,10 @@
  * replaced by a reference, so all have one size; any other is a 16-bit length and the bytes.
  * Everything is padded to 4 bytes.
  *
+ * Behind the RRsets of a delegation's owner its referral is written ahead, behind those of the apex
+ * the SOA of negative answers (COMPOSED): a struct image_composed, its pointers, its bytes,
+ * padding, and how much that is (32 bits).
+ *
  * In a zone with NSEC3 a node that can be asked for ends with a reference to the owner of its NSEC3
  * (HASHED), so only names that do not exist are hashed for an answer. Owners of nothing but NSEC3
  * are nodes, but do not EXIST. */
@@ -33,7 +37,7 @@
 #include "server/image/builder.h"
 
 #define IMAGE_MAGIC "zdimage"
-enum { IMAGE_FORMAT = 4, IMAGE_UNIT = 4 };
+enum { IMAGE_FORMAT = 5, IMAGE_UNIT = 4 };
 #define IMAGE_ORDER UINT32_C(0x01020304)
 
 struct image_header {
@@ -68,8 +72,9 @@ enum {
     NODE_DNAME = 4,    /* owns a DNAME */
     NODE_WILDCARD = 8, /* has a child named "*" */
     NODE_APEX = 16,
-    NODE_HASHED = 32, /* its last 4 bytes refer to the NSEC3 that matches or covers it */
-    NODE_MATCHED = 64 /* that one matches */
+    NODE_HASHED = 32,  /* its last 4 bytes refer to the NSEC3 that matches or covers it */
+    NODE_MATCHED = 64, /* that one matches */
+    NODE_COMPOSED = 128
 };
 
 struct image_node {
@@ -95,6 +100,16 @@ struct image_sigs {
     uint16_t count, pad;
 };
 
+/* Records of an answer to who wants no DNSSEC, with names compressed. `len` bytes; in front of
+ * them, for each pointer in them, its place (16 bits). What stands there is an offset from the
+ * first byte, or, with IMAGE_COMPOSED_QUESTION, from where the node's name stands in the question.
+ */
+struct image_composed {
+    uint16_t len, pointers;
+    uint16_t authority, additional; /* records */
+};
+enum { IMAGE_COMPOSED_QUESTION = 0x8000 };
+
 struct image_slot {
     uint32_t tag;  /* low half of the name's hash */
     uint32_t node; /* 0 free */
@@ -108,6 +123,12 @@ struct image_nsec3 {
 static inline uint32_t image_pad(uint32_t n)
 {
     return (n + IMAGE_UNIT - 1) & ~(uint32_t)(IMAGE_UNIT - 1);
+}
+
+/* With its size at the end. */
+static inline uint32_t image_composed_size(const struct image_composed *c)
+{
+    return image_pad((uint32_t)sizeof *c + c->pointers * 2u + c->len) + (uint32_t)sizeof(uint32_t);
 }
 
 static inline const uint8_t *image_salt(const struct image_header *h)

@@ -18,19 +18,37 @@ static bool same_name(const struct image *image, const struct image_node *node,
     return node == apex;
 }
 
-static uint32_t next_slot(const struct image *image, uint32_t i)
+/* The slots in which a hash may be. */
+struct probe {
+    const struct image_slot *slots;
+    uint32_t count, at, tag;
+};
+
+static inline struct probe probe_begin(const struct image *image, uint64_t hash)
 {
-    return i + 1 < image->header->slots ? i + 1 : 0;
+    const struct image_header *h = image->header;
+    return (struct probe){image_slots(image), h->slots, image_first_slot(hash, h->slots),
+                          (uint32_t)hash};
+}
+
+/* The next node whose name may have the hash, 0 at the end. */
+static inline uint32_t probe_next(struct probe *p)
+{
+    for (;;) {
+        struct image_slot slot = p->slots[p->at];
+        if (++p->at == p->count)
+            p->at = 0;
+        if (!slot.node || slot.tag == p->tag)
+            return slot.node;
+    }
 }
 
 const struct image_node *node_find(const struct image *image, const struct name *name,
                                    unsigned from, const uint64_t *hash)
 {
-    uint32_t i = image_first_slot(hash[from], image->header->slots);
-    for (; image_slots(image)[i].node; i = next_slot(image, i)) {
-        if (image_slots(image)[i].tag != (uint32_t)hash[from])
-            continue;
-        const struct image_node *node = node_at(image, image_slots(image)[i].node);
+    struct probe probe = probe_begin(image, hash[from]);
+    for (uint32_t ref; (ref = probe_next(&probe)) != 0;) {
+        const struct image_node *node = node_at(image, ref);
         if (same_name(image, node, name, from))
             return node;
     }
@@ -38,16 +56,14 @@ const struct image_node *node_find(const struct image *image, const struct name 
 }
 
 const struct image_node *node_child(const struct image *image, const struct image_node *node,
-                                    uint64_t parent_hash, const uint8_t *label, size_t len)
+                                    const struct hash_key *key, uint64_t parent_hash,
+                                    const uint8_t *label, size_t len)
 {
-    struct hash_key key = hash_key_from(image->header->key);
-    uint64_t hash = hash_label(&key, parent_hash, label, len);
+    uint64_t hash = hash_label(key, parent_hash, label, len);
     uint32_t parent = node_ref(image, node);
-    uint32_t i = image_first_slot(hash, image->header->slots);
-    for (; image_slots(image)[i].node; i = next_slot(image, i)) {
-        if (image_slots(image)[i].tag != (uint32_t)hash)
-            continue;
-        const struct image_node *child = node_at(image, image_slots(image)[i].node);
+    struct probe probe = probe_begin(image, hash);
+    for (uint32_t ref; (ref = probe_next(&probe)) != 0;) {
+        const struct image_node *child = node_at(image, ref);
         if (child->parent == parent && child->len == len &&
             name_same_label(child->label, label, len))
             return child;
@@ -55,15 +71,51 @@ const struct image_node *node_child(const struct image *image, const struct imag
     return NULL;
 }
 
+/* Of the name and its parent, which node_closest looks for first. */
+static unsigned likely(const struct image *image, const struct name *name)
+{
+    unsigned below = name->count - image->header->origin_labels;
+    return below < 2 ? below : 2;
+}
+
+void node_fetch_slots(const struct image *image, const struct name *name, const uint64_t *hash)
+{
+    for (unsigned i = 0, count = likely(image, name); i < count; i++)
+        __builtin_prefetch(&image_slots(image)[image_first_slot(hash[i], image->header->slots)]);
+}
+
+struct node_lead node_fetch(const struct image *image, const struct name *name,
+                            const uint64_t *hash)
+{
+    unsigned i = 0;
+    for (unsigned count = likely(image, name); i < count; i++) {
+        struct probe probe = probe_begin(image, hash[i]);
+        uint32_t ref = probe_next(&probe);
+        if (!ref)
+            continue;
+        const uint8_t *node = (const uint8_t *)node_at(image, ref);
+        __builtin_prefetch(node);
+        __builtin_prefetch(node + 64);
+        __builtin_prefetch(node + 128);
+        return (struct node_lead){ref, i};
+    }
+    return (struct node_lead){0, i};
+}
+
 const struct image_node *node_closest(const struct image *image, const struct name *name,
-                                      const uint64_t *hash, unsigned *from)
+                                      const uint64_t *hash, struct node_lead lead, unsigned *from)
 {
     /* Ancestors of an existing name exist, so the deepest one is found by halving: a name of 127
      * labels costs 7 look-ups. The name itself and its parent come first, as they are asked for
      * most. */
-    unsigned low = 0, high = name->count - image->header->origin_labels;
-    const struct image_node *found = node_apex(image);
-    for (unsigned tries = 0; low < high; tries++) {
+    unsigned low = lead.label, high = name->count - image->header->origin_labels;
+    const struct image_node *found = node_at(image, lead.ref);
+    if (lead.ref && same_name(image, found, name, low)) {
+        *from = low;
+        return found;
+    }
+    found = node_apex(image);
+    for (unsigned tries = low; low < high; tries++) {
         unsigned mid = tries < 2 ? low : (low + high) / 2;
         const struct image_node *node = node_find(image, name, mid, hash);
         if (node) {
@@ -75,28 +127,6 @@ const struct image_node *node_closest(const struct image *image, const struct na
     }
     *from = high;
     return found;
-}
-
-const struct image_rrset *node_first(const struct image_node *node)
-{
-    return (
-        const struct image_rrset *)(const void *)((const uint8_t *)node +
-                                                  image_pad((uint32_t)sizeof *node + node->len));
-}
-
-const struct image_rrset *rrset_next(const struct image_rrset *set)
-{
-    return (const struct image_rrset *)(const void *)((const uint8_t *)set + (set->size & ~3u));
-}
-
-const struct image_rrset *node_rrset(const struct image_node *node, uint16_t type)
-{
-    const struct image_rrset *set = node_first(node);
-    for (unsigned i = node->rrsets; i; i--, set = rrset_next(set)) {
-        if (set->type == type)
-            return set;
-    }
-    return NULL;
 }
 
 const struct image_node *node_next(const struct image *image, const struct image_node *node)
@@ -192,11 +222,6 @@ unsigned record_size(const char *layout)
     return size;
 }
 
-const uint8_t *rrset_records(const struct image_rrset *set)
-{
-    return (const uint8_t *)(set + 1);
-}
-
 const uint8_t *record_read(const struct type_info *type, const uint8_t *at,
                            struct image_record *record)
 {
@@ -224,11 +249,4 @@ const struct image_sigs *rrset_sigs(const struct image_rrset *set, const struct 
     }
     uint32_t offset = (uint32_t)(at - (const uint8_t *)set);
     return (const void *)((const uint8_t *)set + image_pad(offset));
-}
-
-const struct image_node *record_name(const struct image *image, const uint8_t *at)
-{
-    uint32_t ref;
-    memcpy(&ref, at, sizeof ref);
-    return node_at(image, ref);
 }

@@ -58,18 +58,63 @@ static inline const struct image_node *node_parent(const struct image *image,
  * (NODE_EXISTS); `hash` is what name_hash made. NULL else. */
 const struct image_node *node_find(const struct image *image, const struct name *name,
                                    unsigned from, const uint64_t *hash);
-/* The child of `node` with that one label; `parent_hash` is the hash of the node's name. */
+/* The child of `node` with that one label; `parent_hash` is the hash of the node's name under the
+ * image's key. */
 const struct image_node *node_child(const struct image *image, const struct image_node *node,
-                                    uint64_t parent_hash, const uint8_t *label, size_t len);
+                                    const struct hash_key *key, uint64_t parent_hash,
+                                    const uint8_t *label, size_t len);
+/* What is known before node_closest: that the zone has no name from a label before `label` on, and
+ * that the one from there on may be the node `ref` refers to (0: not known). All zero: nothing. */
+struct node_lead {
+    uint32_t ref, label;
+};
+
+/* What node_closest will read is asked for from memory, so that it is there by then: first the
+ * slots of the name and its parent, then the node found in them. */
+void node_fetch_slots(const struct image *image, const struct name *name, const uint64_t *hash);
+struct node_lead node_fetch(const struct image *image, const struct name *name,
+                            const uint64_t *hash);
 /* The deepest existing name that is `name` or above it; *from is its first label. `name` is within
  * the zone, so there is always one (RFC 4592 section 3.3.1: the closest encloser, or the name
  * itself). */
 const struct image_node *node_closest(const struct image *image, const struct name *name,
-                                      const uint64_t *hash, unsigned *from);
+                                      const uint64_t *hash, struct node_lead lead, unsigned *from);
+static inline const struct image_rrset *node_first(const struct image_node *node)
+{
+    return (
+        const struct image_rrset *)(const void *)((const uint8_t *)node +
+                                                  image_pad((uint32_t)sizeof *node + node->len));
+}
+
+static inline const struct image_rrset *rrset_next(const struct image_rrset *set)
+{
+    return (const struct image_rrset *)(const void *)((const uint8_t *)set + (set->size & ~3u));
+}
+
 /* The RRset of a type, or NULL. */
-const struct image_rrset *node_rrset(const struct image_node *node, uint16_t type);
-const struct image_rrset *node_first(const struct image_node *node);
-const struct image_rrset *rrset_next(const struct image_rrset *set);
+static inline const struct image_rrset *node_rrset(const struct image_node *node, uint16_t type)
+{
+    const struct image_rrset *set = node_first(node);
+    for (unsigned i = node->rrsets; i; i--, set = rrset_next(set)) {
+        if (set->type == type)
+            return set;
+    }
+    return NULL;
+}
+
+/* The answer that is written ahead for a delegation's owner or the apex, or NULL; its pointers and
+ * bytes follow the struct. */
+static inline const struct image_composed *node_composed(const struct image_node *node)
+{
+    if (!(node->flags & NODE_COMPOSED))
+        return NULL;
+    const uint8_t *end =
+        (const uint8_t *)node + node->size - (node->flags & NODE_HASHED ? IMAGE_UNIT : 0);
+    uint32_t size;
+    memcpy(&size, end - sizeof size, sizeof size);
+    return (const void *)(end - size);
+}
+
 /* Next node in canonical order, NULL at the end; begin with NULL. */
 const struct image_node *node_next(const struct image *image, const struct image_node *node);
 /* Writes the name of a node in wire form; returns its length. */
@@ -96,7 +141,10 @@ struct image_record {
 };
 
 /* Steps through records: begin with `at` = rrset_records(set); returns the next `at`. */
-const uint8_t *rrset_records(const struct image_rrset *set);
+static inline const uint8_t *rrset_records(const struct image_rrset *set)
+{
+    return (const uint8_t *)(set + 1);
+}
 const uint8_t *record_read(const struct type_info *type, const uint8_t *at,
                            struct image_record *record);
 /* The signatures of an RRset, or NULL; their records (opaque) follow the struct. */
@@ -104,4 +152,9 @@ const struct image_sigs *rrset_sigs(const struct image_rrset *set, const struct 
 /* The stored size of a record of a type with a layout. */
 unsigned record_size(const char *layout);
 /* The node a stored name refers to. */
-const struct image_node *record_name(const struct image *image, const uint8_t *at);
+static inline const struct image_node *record_name(const struct image *image, const uint8_t *at)
+{
+    uint32_t ref;
+    memcpy(&ref, at, sizeof ref);
+    return node_at(image, ref);
+}

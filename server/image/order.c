@@ -547,11 +547,7 @@ static void drop_many(const struct image_builder *b, struct range *range, struct
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        /* hash_label is keyed, but takes upper and lower case for the same. */
-        uint64_t h = b->key.k[0] ^ r[i].type;
-        for (unsigned k = 0; k < r[i].len; k++)
-            h = (h ^ r[i].data[k]) * UINT64_C(0x100000001b3);
-        h = hash_label(&b->key, h, r[i].data, r[i].len);
+        uint64_t h = hash_bytes(&b->key, r[i].data, r[i].len) + r[i].type;
         uint32_t s = (uint32_t)h & (slots - 1);
         while (table[s] && !same_record(&r[table[s] - 1], &r[i]))
             s = (s + 1) & (slots - 1);

@@ -84,6 +84,38 @@ static bool records_fit(const struct walk *w, const struct image_rrset *set, con
     return opaque_fits((const uint8_t *)(sigs + 1), sigs->count, end, &at);
 }
 
+/* Each pointer stays within the bytes, or within the node's name in the question. */
+static bool pointers_fit(const struct image *image, const struct image_node *node,
+                         const struct image_composed *c)
+{
+    uint8_t name[NAME_MAX_LEN];
+    size_t name_len = node_name(image, node, name);
+    const uint8_t *place = (const uint8_t *)(c + 1), *bytes = place + c->pointers * 2u;
+    for (unsigned i = 0; i < c->pointers; i++, place += 2) {
+        uint16_t at;
+        memcpy(&at, place, sizeof at);
+        if (at + 2u > c->len)
+            return false;
+        unsigned to = wire_get16(bytes + at);
+        if (to & IMAGE_COMPOSED_QUESTION ? (to & ~IMAGE_COMPOSED_QUESTION) >= name_len
+                                         : to >= c->len)
+            return false;
+    }
+    return true;
+}
+
+static bool composed_fits(const struct image *image, const struct image_node *node,
+                          const uint8_t *at, const uint8_t *end)
+{
+    const struct image_composed *c = (const void *)at;
+    uint32_t size;
+    if (end - at < (long)(sizeof *c + sizeof size) ||
+        image_composed_size(c) != (uint64_t)(end - at))
+        return false;
+    memcpy(&size, end - sizeof size, sizeof size);
+    return size == image_composed_size(c) && pointers_fit(image, node, c);
+}
+
 static bool rrsets_fit(const struct walk *w, const struct image_node *node)
 {
     const uint8_t *at = (const uint8_t *)node_first(node),
@@ -98,7 +130,9 @@ static bool rrsets_fit(const struct walk *w, const struct image_node *node)
             return false;
         at += size;
     }
-    return end - at == (node->flags & NODE_HASHED ? IMAGE_UNIT : 0);
+    if (node->flags & NODE_HASHED)
+        end -= IMAGE_UNIT;
+    return node->flags & NODE_COMPOSED ? composed_fits(w->image, node, at, end) : at == end;
 }
 
 /* Parents stand before their children, so following parents always ends; names stay short enough.

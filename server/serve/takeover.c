@@ -97,7 +97,7 @@ static void replay_suspects(struct worker *w, struct ring *ring, const struct zo
 static void replay_ring(struct worker *w, struct ring *ring, bool fault,
                         struct takeover_result *result)
 {
-    const struct zone_table *zones = publish_read(&w->shared->publish);
+    const struct zone_table *zones = worker_zones(w);
     for (unsigned s = next_left(ring, 0); s < RING_SLOTS; s = next_left(ring, s + 1)) {
         result->replayed++;
         if (!fault)

@@ -58,14 +58,14 @@ static void put_answer(struct udp_batch *b, struct ring *ring, unsigned out, uns
 
 /* What counts as the same answer: the name when it is there, all that one zone denies, all errors.
  * A referral counts by the name just below the zone, which is most often the child. */
-static enum rrl_kind classify(const struct worker *w, const struct answer *a, uint64_t *what)
+static enum rrl_kind classify(const struct answer *a, uint64_t *what)
 {
     bool denied = a->rcode == RCODE_NXDOMAIN || a->nodata;
     *what = 0;
     if (!a->zone || (a->rcode != RCODE_NOERROR && !denied))
         return RRL_ERRORS;
     unsigned below = a->query.qname.count - a->zone->labels;
-    *what = denied ? a->zone->hash : w->scratch.hash[a->referral && below ? below - 1 : 0];
+    *what = denied ? a->zone->hash : a->hash[a->referral && below ? below - 1 : 0];
     return a->rcode == RCODE_NXDOMAIN ? RRL_NXDOMAIN : RRL_ANSWERS;
 }
 
@@ -76,7 +76,7 @@ static bool is_limited(struct worker *w, const struct sockaddr_storage *source, 
     uint64_t what;
     if (a->kind == ANSWER_NOTIFIED || a->cookie != COOKIE_BAD || a->signer)
         return false;
-    enum rrl_kind kind = classify(w, a, &what);
+    enum rrl_kind kind = classify(a, &what);
     enum rrl_verdict verdict = rrl_judge(w->rrl, source, kind, what, w->udp->now);
     if (verdict == RRL_SEND)
         return false;
@@ -86,37 +86,79 @@ static bool is_limited(struct worker *w, const struct sockaddr_storage *source, 
     return verdict == RRL_DROP;
 }
 
-/* Answers one slot into place `out`; returns the length, 0 for no answer. */
-static size_t answer_slot(struct worker *w, struct ring *ring, unsigned slot, unsigned len,
-                          const struct zone_table *zones, unsigned char *out)
+/* May the datagram be looked at? Those that may not are counted and get nothing. */
+static bool admit(struct worker *w, const struct ring *ring, unsigned slot)
 {
     const unsigned char *query = ring->slot[slot].query;
-    const struct sockaddr_storage *source = &ring->slot[slot].source;
+    unsigned len = ring->head[slot].msg_len;
+    enum counter reason = COUNTER_DROPPED;
+    if (limit_may_answer(&ring->slot[slot].source)) {
+        if (w->shared->drills)
+            drill_query(query, len);
+        if (!atomic_load_explicit(&w->shared->rings->poisoned, memory_order_relaxed) ||
+            !ring_is_poison(w->shared->rings, query, len, clk_mono_ns()))
+            return true;
+        reason = COUNTER_QUARANTINED;
+    }
+    stats_add(w->stats, reason, 1);
+    return false;
+}
+
+static void count_received(struct worker *w, const struct ring *ring, unsigned first,
+                           unsigned count)
+{
+    uint64_t four = 0, bytes = 0;
+    for (unsigned slot = first; slot < first + count; slot++) {
+        four += ring->slot[slot].source.ss_family == AF_INET;
+        bytes += ring->head[slot].msg_len;
+    }
+    stats_add(w->stats, COUNTER_UDP4_QUERIES, four);
+    stats_add(w->stats, COUNTER_UDP6_QUERIES, count - four);
+    stats_add(w->stats, COUNTER_RECEIVE_BYTES, bytes);
+}
+
+/* Says which slot is being worked on, should it be the end of this process. */
+static inline void note_current(struct ring *ring, unsigned slot)
+{
     atomic_store_explicit(&ring->current, slot + 1, memory_order_relaxed);
-    stats_add(w->stats, source->ss_family == AF_INET ? COUNTER_UDP4_QUERIES : COUNTER_UDP6_QUERIES,
-              1);
-    stats_add(w->stats, COUNTER_RECEIVE_BYTES, len);
-    if (!limit_may_answer(source)) {
-        stats_add(w->stats, COUNTER_DROPPED, 1);
-        return 0;
+}
+
+/* Answers `count` slots from `first` on, in steps: while the memory for one answer is on its way,
+ * others are worked on. Returns how many answers there are to be sent. */
+static unsigned answer_slots(struct worker *w, struct ring *ring, unsigned first, unsigned count,
+                             const struct zone_table *zones)
+{
+    struct udp_batch *b = w->udp;
+    const struct hash_key *key = &w->shared->key;
+    struct answer_facts facts = {.now = w->now, .setting = &w->shared->setting};
+    unsigned admitted = 0, out = 0;
+    for (unsigned slot = first; slot < first + count; slot++) {
+        note_current(ring, slot);
+        facts.source = (const struct sockaddr *)&ring->slot[slot].source;
+        if (!admit(w, ring, slot))
+            continue;
+        answer_begin(&b->item[admitted], &w->scratch, zones, key, ring->slot[slot].query,
+                     ring->head[slot].msg_len, &facts);
+        b->slot[admitted++] = (uint8_t)slot;
     }
-    if (atomic_load_explicit(&w->shared->rings->poisoned, memory_order_relaxed) &&
-        ring_is_poison(w->shared->rings, query, len, clk_mono_ns())) {
-        stats_add(w->stats, COUNTER_QUARANTINED, 1);
-        return 0;
+    for (unsigned i = 0; i < admitted; i++) {
+        note_current(ring, b->slot[i]);
+        answer_fetch(&b->item[i]);
     }
-    if (w->shared->drills)
-        drill_query(query, len);
-    struct answer answer;
-    struct answer_facts facts = {
-        .source = (const struct sockaddr *)source, .now = w->now, .setting = &w->shared->setting};
-    answer_query(&answer, &w->scratch, zones, &w->shared->key, query, len, &facts, out,
-                 ANSWER_UDP_SIZE);
-    worker_count(w->stats, &answer);
-    worker_follow_up(w, &answer, source);
-    if (answer.kind == ANSWER_NONE || (w->rrl && is_limited(w, source, &answer, &facts, out)))
-        return 0;
-    return answer.len;
+    for (unsigned i = 0; i < admitted; i++) {
+        struct answer *a = &b->item[i];
+        const struct sockaddr_storage *source = &ring->slot[b->slot[i]].source;
+        note_current(ring, b->slot[i]);
+        facts.source = (const struct sockaddr *)source;
+        answer_end(a, &w->scratch, zones, key, &facts, b->answer[out], ANSWER_UDP_SIZE);
+        worker_count(w->stats, a);
+        worker_follow_up(w, a, source);
+        if (a->kind == ANSWER_NONE || (w->rrl && is_limited(w, source, a, &facts, b->answer[out])))
+            continue;
+        put_answer(b, ring, out++, b->slot[i], a->len);
+    }
+    count_received(w, ring, first, count);
+    return out;
 }
 
 static void send_all(struct worker *w, int fd, unsigned count)
@@ -153,14 +195,7 @@ bool udp_serve(struct worker *w, unsigned i, const struct zone_table *zones)
     b->used = (unsigned)n;
     if (w->rrl)
         b->now = clk_mono_ns();
-    unsigned out = 0;
-    for (int slot = 0; slot < n; slot++) {
-        size_t len =
-            answer_slot(w, ring, (unsigned)slot, ring->head[slot].msg_len, zones, b->answer[out]);
-        if (len)
-            put_answer(b, ring, out++, (unsigned)slot, len);
-    }
-    send_all(w, fd, out);
+    send_all(w, fd, answer_slots(w, ring, 0, (unsigned)n, zones));
     atomic_store_explicit(&ring->sent, RING_SLOTS, memory_order_release);
     return n == RING_SLOTS;
 }
@@ -178,11 +213,8 @@ void udp_replay(struct worker *w, struct ring *ring, unsigned slot, const struct
     in->msg_namelen = ring->slot[slot].source.ss_family == AF_INET ? sizeof(struct sockaddr_in)
                                                                    : sizeof(struct sockaddr_in6);
     in->msg_control = control ? ring->slot[slot].control : NULL;
-    size_t n = len ? answer_slot(w, ring, slot, len, zones, w->udp->answer[0]) : 0;
-    if (n) {
-        put_answer(w->udp, ring, 0, slot, n);
-        send_all(w, fd, 1);
-    }
+    if (len)
+        send_all(w, fd, answer_slots(w, ring, slot, 1, zones));
     stats_add(w->stats, COUNTER_REPLAYED, 1);
 }
 

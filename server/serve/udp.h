@@ -9,8 +9,10 @@ struct udp_batch {
     struct iovec iov[RING_SLOTS], receive[RING_SLOTS];
     unsigned char control[RING_SLOTS][RING_CONTROL];
     unsigned char answer[RING_SLOTS][ANSWER_UDP_SIZE + 48];
-    unsigned used; /* slots the last batch filled */
-    int64_t now;   /* of the batch; monotonic ns; only set when rates are limited */
+    struct answer item[RING_SLOTS];
+    uint8_t slot[RING_SLOTS]; /* of each item */
+    unsigned used;            /* slots the last batch filled */
+    int64_t now;              /* of the batch; monotonic ns; only set when rates are limited */
 };
 
 /* Points the ring's heads at this process's view of its slots. */

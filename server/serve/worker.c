@@ -71,6 +71,12 @@ int worker_init(struct worker *w, struct worker_shared *shared, unsigned index,
                                                                                     : ERR_OK;
 }
 
+const struct zone_table *worker_zones(struct worker *w)
+{
+    w->scratch.near = NULL;
+    return publish_read(&w->shared->publish);
+}
+
 void worker_count(struct stats_worker *s, const struct answer *a)
 {
     static const uint8_t by_rcode[] = {
@@ -190,7 +196,7 @@ static void follow_state(struct worker *w, int *state)
         w->accepting = false;
         if (atomic_load_explicit(&w->shared->stats->stopping, memory_order_relaxed)) {
             publish_wake();
-            udp_empty(w, publish_read(&w->shared->publish));
+            udp_empty(w, worker_zones(w));
             publish_sleep();
         }
     }
@@ -235,7 +241,7 @@ static void *run(void *arg)
             heartbeat(w, now);
         }
         publish_wake();
-        const struct zone_table *zones = publish_read(&w->shared->publish);
+        const struct zone_table *zones = worker_zones(w);
         for (int i = 0; i < n; i++) {
             if (events[i].data.u64 != WAKE)
                 serve_event(w, &events[i], zones);

@@ -82,6 +82,8 @@ int worker_init(struct worker *worker, struct worker_shared *shared, unsigned in
                 const struct serve_socket *sockets, unsigned count);
 /* Starts the thread. ERR_SYSTEM with errno (event 111). */
 int worker_start(struct worker *worker);
+/* The zones of this moment; nothing older is remembered in the worker's memory. */
+const struct zone_table *worker_zones(struct worker *worker);
 /* Counts an answer (or none). */
 void worker_count(struct stats_worker *stats, const struct answer *answer);
 /* Leaves a note for the main thread. */

@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static uint8_t query[DNS_HEADER + 5 + REPLY_EDNS + OPTIONS_MAX] = {
         [5] = 1, [11] = 1, [14] = 6, [16] = 1, [19] = 41};
     struct answer_setting setting = {.nsid = {2, "me"}};
-    struct hash_key key = {{1, 2}};
+    struct hash_key key = {.k = {1, 2}};
     struct sockaddr_in source = {.sin_family = AF_INET};
     struct edns_options unused;
     if (size > OPTIONS_MAX)

@@ -334,6 +334,7 @@ static void w34_answers_of_just_the_limit(void **state)
         put_records(&text, lengths[i], lengths[i] - W34_BASE);
     f->zone = zone_new(&m, zone_text_image("z.", text.data), &f->key);
     zone_table_put(f->zones, f->zone);
+    f->scratch.near = NULL;
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         static const unsigned limits[] = {512, 1232, DNS_MESSAGE_MAX};
         for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
@@ -355,6 +356,7 @@ static void w34_answers_of_just_the_limit(void **state)
     }
     /* The table looks at what it replaces. */
     f->zone = kept;
+    f->scratch.near = NULL;
     zone_unpin(zone_table_put(f->zones, kept));
     buf_fini(&text);
 }

@@ -22,7 +22,7 @@ void *calloc(size_t count, size_t size)
 }
 #endif
 
-static const struct hash_key key = {{1, 2}};
+static struct hash_key key;
 
 static struct zone *make(const char *wire)
 {
@@ -36,8 +36,15 @@ static const struct zone *match(const struct zone_table *zones, const char *wire
     struct name name;
     uint64_t hash[NAME_MAX_LABELS + 1];
     assert_int_equal(name_read(&name, (const uint8_t *)wire, strlen(wire) + 1), strlen(wire) + 1);
-    name_hash(&name, &key, hash);
-    return zone_table_match(zones, &name, hash, qtype);
+    const struct zone *found = zone_table_match(zones, NULL, &name, &key, hash, qtype);
+    for (uint32_t i = 0; i < zones->slots; i++) {
+        const struct zone *near = zones->slot[i];
+        uint64_t again[NAME_MAX_LABELS + 1];
+        assert_ptr_equal(zone_table_match(zones, near, &name, &key, again, qtype), found);
+        unsigned hashes = found ? name.count - found->labels + 1 : 0;
+        assert_memory_equal(again, hash, hashes * sizeof *hash);
+    }
+    return found;
 }
 
 static void nearest(void **state)
@@ -214,6 +221,7 @@ static void memory_runs_out(void **state)
 
 int main(void)
 {
+    key = hash_key_from((const uint8_t *)"a key for zones.");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearest),
         cmocka_unit_test(many),

@@ -12,7 +12,7 @@
 #include "backend/base/clk.h"
 #include "server/serve/rrl.h"
 
-static const struct hash_key key = {{1, 2}};
+static const struct hash_key key = {.k = {1, 2}};
 
 static struct sockaddr_storage from(const char *text)
 {
