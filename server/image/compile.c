@@ -172,6 +172,7 @@ static size_t put_node(const struct image_builder *b, uint8_t *base, const struc
 /* ---- in pieces, by several threads */
 
 enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, LATE_MAX = 1024, BATCH = 32 };
+enum { AHEAD_LEAST = 64 }; /* names: with fewer, room matters more than what each answer costs */
 
 struct fill {
     struct image_builder *b;
@@ -202,7 +203,8 @@ static size_t put_ahead(struct fill *f, struct draft_ahead *ahead, uint32_t id)
 {
     struct draft_composed c;
     struct draft_name *n = &f->b->names[id];
-    size_t size = n->flags & (NODE_CUT | NODE_APEX) ? draft_compose(f->b, id, f->minimum, &c) : 0;
+    bool has = n->flags & (NODE_CUT | NODE_APEX) && f->b->name_count >= AHEAD_LEAST;
+    size_t size = has ? draft_compose(f->b, id, f->minimum, &c) : 0;
     if (!size)
         return 0;
     uint8_t *bytes = draft_grow(ahead->bytes, &ahead->cap, ahead->len + size, 1);
@@ -300,6 +302,12 @@ static void fill_piece(void *arg, unsigned piece)
     }
 }
 
+/* Is the name in the hash table? What lies below a delegation or DNAME is answered from that. */
+static bool is_found(const struct draft_name *n)
+{
+    return n->flags & NODE_EXISTS && n->above == DRAFT_NONE;
+}
+
 static void put_slot(struct fill *f, uint32_t i, uint32_t s, uint32_t end)
 {
     struct image_slot *slots = (void *)(f->base + f->h->hash);
@@ -330,7 +338,7 @@ static void hash_slice(void *arg, unsigned slice)
         if (i == f->b->name_count)
             break;
         uint32_t s = image_first_slot(f->hashes[i], count);
-        if (s < from || s >= to || !(f->b->names[i].flags & NODE_EXISTS))
+        if (s < from || s >= to || !is_found(&f->b->names[i]))
             continue;
         __builtin_prefetch(&slots[s], 1);
         some[n++] = i;
@@ -358,7 +366,7 @@ static void put_hash(struct fill *f)
     /* Too many to remember, which chance does not bring: all anew, one after another. */
     memset(f->base + f->h->hash, 0, f->h->slots * sizeof(struct image_slot));
     for (uint32_t i = 0; i < f->b->name_count; i++) {
-        if (f->b->names[i].flags & NODE_EXISTS)
+        if (is_found(&f->b->names[i]))
             put_late(f, i);
     }
 }
@@ -399,10 +407,10 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
     h->nodes_end = nodes_end;
     h->node_count = b->name_count;
     for (uint32_t i = 0; i < b->name_count; i++) {
-        h->exist_count += b->names[i].flags & NODE_EXISTS;
+        h->found_count += is_found(&b->names[i]);
         h->nsec_count += has_nsec(b, &b->names[i]);
     }
-    h->slots = 2 * h->exist_count + 1;
+    h->slots = 2 * h->found_count + 1;
     h->hash = (nodes_end + 7) & ~UINT64_C(7);
     h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
     h->nsec3 = h->nsec + (uint64_t)h->nsec_count * 4;

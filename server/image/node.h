@@ -55,7 +55,9 @@ static inline const struct image_node *node_parent(const struct image *image,
 }
 
 /* The node of the name that is the suffix of `name` from label `from` on, if the zone has it
- * (NODE_EXISTS); `hash` is what name_hash made. NULL else. */
+ * (NODE_EXISTS) and it is not below a delegation or DNAME; `hash` is what name_hash made. NULL
+ * else.
+ */
 const struct image_node *node_find(const struct image *image, const struct name *name,
                                    unsigned from, const uint64_t *hash);
 /* The child of `node` with that one label; `parent_hash` is the hash of the node's name under the
@@ -74,9 +76,9 @@ struct node_lead {
 void node_fetch_slots(const struct image *image, const struct name *name, const uint64_t *hash);
 struct node_lead node_fetch(const struct image *image, const struct name *name,
                             const uint64_t *hash);
-/* The deepest existing name that is `name` or above it; *from is its first label. `name` is within
- * the zone, so there is always one (RFC 4592 section 3.3.1: the closest encloser, or the name
- * itself). */
+/* The deepest name that node_find finds and is `name` or above it; *from is its first label. `name`
+ * is within the zone, so there is always one (RFC 4592 section 3.3.1: the closest encloser, or the
+ * name itself). */
 const struct image_node *node_closest(const struct image *image, const struct name *name,
                                       const uint64_t *hash, struct node_lead lead, unsigned *from);
 static inline const struct image_rrset *node_first(const struct image_node *node)
