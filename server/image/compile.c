@@ -302,12 +302,6 @@ static void fill_piece(void *arg, unsigned piece)
     }
 }
 
-/* Is the name in the hash table? What lies below a delegation or DNAME is answered from that. */
-static bool is_found(const struct draft_name *n)
-{
-    return n->flags & NODE_EXISTS && n->above == DRAFT_NONE;
-}
-
 static void put_slot(struct fill *f, uint32_t i, uint32_t s, uint32_t end)
 {
     struct image_slot *slots = (void *)(f->base + f->h->hash);
@@ -338,7 +332,7 @@ static void hash_slice(void *arg, unsigned slice)
         if (i == f->b->name_count)
             break;
         uint32_t s = image_first_slot(f->hashes[i], count);
-        if (s < from || s >= to || !is_found(&f->b->names[i]))
+        if (s < from || s >= to || !(f->b->names[i].flags & NODE_EXISTS))
             continue;
         __builtin_prefetch(&slots[s], 1);
         some[n++] = i;
@@ -366,7 +360,7 @@ static void put_hash(struct fill *f)
     /* Too many to remember, which chance does not bring: all anew, one after another. */
     memset(f->base + f->h->hash, 0, f->h->slots * sizeof(struct image_slot));
     for (uint32_t i = 0; i < f->b->name_count; i++) {
-        if (is_found(&f->b->names[i]))
+        if (f->b->names[i].flags & NODE_EXISTS)
             put_late(f, i);
     }
 }
@@ -407,10 +401,10 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
     h->nodes_end = nodes_end;
     h->node_count = b->name_count;
     for (uint32_t i = 0; i < b->name_count; i++) {
-        h->found_count += is_found(&b->names[i]);
+        h->exist_count += b->names[i].flags & NODE_EXISTS;
         h->nsec_count += has_nsec(b, &b->names[i]);
     }
-    h->slots = 2 * h->found_count + 1;
+    h->slots = 2 * h->exist_count + 1;
     h->hash = (nodes_end + 7) & ~UINT64_C(7);
     h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
     h->nsec3 = h->nsec + (uint64_t)h->nsec_count * 4;

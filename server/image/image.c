@@ -35,7 +35,7 @@ static int check_header(const struct image_header *h, uint64_t size, const uint8
         !within(h->nsec, h->nsec_count, 4, size) ||
         !within(h->nsec3, h->nsec3_count, sizeof(struct image_nsec3), size) ||
         !within(h->files, h->files_len, 1, size) || h->nsec3_iterations > NSEC3_ITERATIONS_MAX ||
-        h->found_count >= h->slots || !h->origin_len ||
+        h->exist_count >= h->slots || !h->origin_len ||
         name_read(&origin, h->text, h->origin_len) != h->origin_len ||
         origin.count != h->origin_labels)
         return ERR_FORMAT;

@@ -15,8 +15,8 @@
  * refers to a node instead of repeating a name, an answer compresses by comparing references, and
  * the address of a name server is found without a search. Each node is followed by its label and
  * its RRsets, so one look-up touches one place. Nodes stand in canonical order (RFC 4034
- * section 6.1), parents first. The hash table finds those that exist and are not below a delegation
- * or DNAME: what is below one is answered from that.
+ * section 6.1), parents first. The hash table finds those that exist, also what is below a
+ * delegation: who asks for a name server's name gets an answer that points at it in the question.
  *
  * An RRset: struct image_rrset, the records, then, when it is signed, a struct image_sigs and the
  * signatures. A record of a type with a layout (server/dns/type.h) has its bytes with each name
@@ -50,11 +50,11 @@ struct image_header {
     uint8_t key[16];   /* hash key */
     struct image_source source;
     struct image_summary summary;
-    int64_t built_at;                 /* wall clock, ns */
-    uint32_t root, apex;              /* nodes */
-    uint64_t nodes, nodes_end;        /* offsets in bytes */
-    uint32_t node_count, found_count; /* found_count: in the hash table */
-    uint64_t hash;                    /* offset of struct image_slot[slots] */
+    int64_t built_at;          /* wall clock, ns */
+    uint32_t root, apex;       /* nodes */
+    uint64_t nodes, nodes_end; /* offsets in bytes */
+    uint32_t node_count, exist_count;
+    uint64_t hash;  /* offset of struct image_slot[slots] */
     uint64_t nsec;  /* offset of uint32_t[nsec_count]: nodes with NSEC, in order */
     uint64_t nsec3; /* offset of struct image_nsec3[nsec3_count], by hash */
     uint64_t files; /* offset of the bytes of image_builder_set_files */

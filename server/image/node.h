@@ -76,7 +76,7 @@ struct node_lead {
 void node_fetch_slots(const struct image *image, const struct name *name, const uint64_t *hash);
 struct node_lead node_fetch(const struct image *image, const struct name *name,
                             const uint64_t *hash);
-/* The deepest name that node_find finds and is `name` or above it; *from is its first label. `name`
+/* The deepest existing name that is `name` or above it; *from is its first label. `name`
  * is within the zone, so there is always one (RFC 4592 section 3.3.1: the closest encloser, or the
  * name itself). */
 const struct image_node *node_closest(const struct image *image, const struct name *name,
