@@ -64,7 +64,8 @@ def load(name):
 def version(kind):
     """The version each server says it has."""
     command = {"zonedeck": [str(ours("zonedeckd")), "-V"], "NSD": [program("nsd"), "-v"],
-               "Knot": [program("knotd"), "-V"], "BIND": [program("named"), "-v"]}.get(kind)
+               "Knot": [program("knotd"), "-V"], "BIND": [program("named"), "-v"],
+               "PowerDNS": [program("pdns_server"), "--version"]}.get(kind)
     if command is None:
         return None
     try:

@@ -14,7 +14,7 @@ import time
 
 from zdtest.data import scratch
 from zdtest.runner import Failure, patience
-from zdtest.servers import Server, members, ours, program
+from zdtest.servers import Peer, Server, members, ours, program
 
 
 class Echo(Server):
@@ -35,6 +35,23 @@ class Echo(Server):
 
     def ready(self):
         return self.answers()
+
+
+class PowerDns(Peer):
+    """Its packet and query caches are on, as its package has them; the zone comes from its file."""
+
+    binary = "pdns_server"
+
+    def configure(self):
+        zones = "".join(f'zone "{zone["name"]}" {{ type native; file "{zone["file"]}"; }};\n' for zone in self.zones)
+        (self.folder / "bind.conf").write_text(zones)
+        (self.folder / "pdns.conf").write_text("\n".join((
+            "launch=bind", f"bind-config={self.folder}/bind.conf", "local-address=127.0.0.1",
+            f"local-port={self.port}", f"socket-dir={self.folder}", "receiver-threads=1", "distributor-threads=1",
+            "loglevel=3", "zone-cache-refresh-interval=0")) + "\n")
+
+    def command(self):
+        return [program(self.binary), f"--config-dir={self.folder}", "--daemon=no", "--guardian=no"]
 
 
 @contextlib.contextmanager
