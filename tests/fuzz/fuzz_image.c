@@ -1,8 +1,12 @@
-/* Any bytes as an image file: refused, or walked and asked without harm. */
-#include "server/answer/answer.h"
+/* Any bytes as an image file, or a good image with some bytes changed: refused, or walked and asked
+ * without harm.
+ *
+ * An input that begins as an image does is one. Any other is changes to the image of a zone made
+ * here: five bytes each, where (modulo the size) and what; so inputs outlive changes of the format.
+ */
 #include "server/answer/transfer.h"
+#include "tests/fuzz/zones.h"
 #include "server/dns/wire.h"
-#include "tests/unit/zone_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,8 +14,10 @@ static void ask(const struct zone_table *zones, const struct hash_key *key)
 {
     static struct answer_scratch scratch;
     static uint8_t out[DNS_MESSAGE_MAX];
-    static const char *const names[] = {"\1z", "\1a\1z", "\1x\1w\1z", "\1x\1s\1z", "\1n\1z"};
+    static const char *const names[] = {"\1z",       "\1a\1z", "\1x\1w\1z",
+                                        "\1x\1s\1z", "\1n\1z", "\1x\3d39\1z"};
     struct sockaddr source = {.sa_family = AF_UNSPEC};
+    scratch.near = NULL;
     struct answer_facts facts = {.source = &source, .tcp = true};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         uint8_t q[64] = {[5] = 1};
@@ -30,13 +36,39 @@ static void ask(const struct zone_table *zones, const struct hash_key *key)
     }
 }
 
+/* The bytes to be tried; the caller frees them. */
+static uint8_t *make(const uint8_t *data, size_t *size)
+{
+    static const struct image *good;
+    if (*size >= sizeof IMAGE_MAGIC && !memcmp(data, IMAGE_MAGIC, sizeof IMAGE_MAGIC)) {
+        uint8_t *copy = malloc(*size);
+        memcpy(copy, data, *size);
+        return copy;
+    }
+    if (!good) {
+        char *text = fuzz_large_zone();
+        good = zone_text_image("z.", text);
+        free(text);
+    }
+    size_t good_size = good->header->size;
+    uint8_t *copy = malloc(good_size);
+    memcpy(copy, good->base, good_size);
+    for (size_t at = 0; at + 5 <= *size; at += 5) {
+        uint32_t where;
+        memcpy(&where, data + at, 4);
+        copy[where % good_size] = data[at + 4];
+    }
+    *size = good_size;
+    return copy;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int fd = -1;
     if (fd < 0)
         fd = memfd_create("fuzz", 0);
-    uint8_t *copy = malloc(size ? size : 1);
-    memcpy(copy, data, size);
+    bool unchanged = size < 5;
+    uint8_t *copy = make(data, &size);
     struct image_header *h = (void *)copy;
     if (size >= sizeof *h) { /* the checksum would keep the fuzzer out */
         h->size = size;
@@ -52,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const uint8_t *origin = image_get_origin(image, &len);
         bool ours = name_equal(origin, len, m.name, m.name_len);
         struct zone *zone = ours && !image_verify(image) ? zone_new(&m, image, &key) : NULL;
+        if (!zone && unchanged)
+            abort();
         if (zone) {
             zone_table_put(zones, zone);
             ask(zones, &key);
@@ -60,6 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             image_close(image);
         }
         zone_table_free(zones);
+    } else if (unchanged) {
+        abort(); /* else nothing would be tried */
     }
     free(copy);
     return 0;

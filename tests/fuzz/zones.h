@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include "backend/base/buf.h"
 #include "server/answer/answer.h"
 #include "tests/unit/signed_zones.h"
 #include "tests/unit/zone_text.h"
@@ -63,10 +64,24 @@ static inline void fuzz_put_zone(struct zone_table *zones, const struct hash_key
     zone_table_put(zones, zone_new(&m, zone_text_image(origin, text), key));
 }
 
+/* z. with so many more names that answers are written ahead in its image; the caller frees it. */
+static inline char *fuzz_large_zone(void)
+{
+    struct buf text = {0};
+    buf_puts(&text, fuzz_zone);
+    for (unsigned i = 0; i < 40; i++)
+        buf_printf(&text,
+                   "d%u.z. 1 IN NS ns.d%u.z.\nd%u.z. 1 IN NS ns.s.z.\nns.d%u.z. 1 IN A 192.0.2.1\n",
+                   i, i, i, i);
+    return text.data;
+}
+
 static inline struct zone_table *fuzz_zones(const struct hash_key *key)
 {
     struct zone_table *zones = zone_table_new(3);
-    fuzz_put_zone(zones, key, "z.", "\1z", fuzz_zone, ZONE_IS_SECONDARY);
+    char *large = fuzz_large_zone();
+    fuzz_put_zone(zones, key, "z.", "\1z", large, ZONE_IS_SECONDARY);
+    free(large);
     fuzz_put_zone(zones, key, "y.", "\1y", fuzz_target, 0);
     fuzz_put_zone(zones, key, "example.", "\7example", signed_zone_nsec3, 0);
     return zones;
