@@ -71,7 +71,7 @@ static struct target read_target(struct resolve *r, const struct image_rrset *se
 /* Below a cut or DNAME, or at the cut: not this zone's to say, but for the sake of name servers. */
 static bool is_hidden(const struct image_node *node)
 {
-    return node->above || node->flags & NODE_CUT;
+    return node_is_occluded(node) || node->flags & NODE_CUT;
 }
 
 static bool is_within(const struct image *image, const struct image_node *node,

@@ -276,17 +276,15 @@ bool reply_record(struct reply *reply, enum section section, struct reply_owner 
 
 bool reply_composed(struct reply *reply, const struct image_composed *composed, size_t at)
 {
-    const uint8_t *place = (const uint8_t *)(composed + 1);
     uint8_t *to = reply->bytes + reply->at;
     if (reply->at + composed->len > reply->limit || reply->at + composed->len > REPLY_POINTER_MAX)
         return false;
-    memcpy(to, place + composed->pointers * 2u, composed->len);
-    for (unsigned i = composed->pointers; i; i--, place += 2) {
-        uint16_t p;
-        memcpy(&p, place, sizeof p);
-        unsigned offset = wire_get16(to + p), from_name = offset & IMAGE_COMPOSED_QUESTION;
+    memcpy(to, composed->gap + composed->pointers, composed->len);
+    for (unsigned i = 0; i < composed->pointers; i++) {
+        to += composed->gap[i];
+        unsigned offset = wire_get16(to), from_name = offset & IMAGE_COMPOSED_QUESTION;
         offset += from_name ? (unsigned)at - IMAGE_COMPOSED_QUESTION : (unsigned)reply->at;
-        wire_put16(to + p, 0xc000u | offset);
+        wire_put16(to, 0xc000u | offset);
     }
     reply->at += composed->len;
     reply->count[SECTION_AUTHORITY] =

@@ -21,9 +21,12 @@ static void find(struct resolve *r)
  * section 2.3), and DS is asked for at the parent's side of a cut (RFC 4035 section 3.1.4.1). */
 static const struct image_node *find_above(const struct resolve *r)
 {
-    const struct image_node *n = r->node;
-    if (n->above)
-        return node_at(r->image, n->above);
+    const struct image_node *n = r->node, *top = NULL;
+    if (node_is_occluded(n)) {
+        for (const struct image_node *up = n; up; up = node_parent(r->image, up))
+            top = up != n && up->flags & (NODE_CUT | NODE_DNAME) ? up : top;
+        return top;
+    }
     if (n->flags & NODE_CUT)
         return r->from == 0 && r->qtype == TYPE_DS ? NULL : n;
     return n->flags & NODE_DNAME && r->from > 0 ? n : NULL;

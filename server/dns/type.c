@@ -6,7 +6,7 @@
 #include "server/dns/wire.h"
 
 static const struct type_info types[] = {
-    [TYPE_A] = {TYPE_A, "A", NULL, 0, 4},
+    [TYPE_A] = {TYPE_A, "A", "4", 0, 0},
     [TYPE_NS] = {TYPE_NS, "NS", "n", 1, 0},
     [3] = {3, "MD", "n", 0, 0},
     [4] = {4, "MF", "n", 0, 0},
@@ -26,7 +26,7 @@ static const struct type_info types[] = {
     [18] = {18, "AFSDB", "2N", 1, 0},
     [21] = {21, "RT", "2N", 1, 0},
     [26] = {26, "PX", "2NN", 0, 0},
-    [TYPE_AAAA] = {TYPE_AAAA, "AAAA", NULL, 0, 16},
+    [TYPE_AAAA] = {TYPE_AAAA, "AAAA", "x", 0, 0},
     [29] = {29, "LOC", NULL, 0, 0},
     [TYPE_SRV] = {TYPE_SRV, "SRV", "6N", 1, 0},
     [35] = {35, "NAPTR", NULL, TARGET_NAPTR, 0},

@@ -58,7 +58,7 @@ static uint64_t group_size(const struct image_builder *b, const struct group *g)
 }
 
 /* The size of a name's node; 0 when an RRset is larger than an answer can ever be. */
-static uint64_t node_size(const struct image_builder *b, const struct draft_name *n)
+static uint64_t measure_node(const struct image_builder *b, const struct draft_name *n)
 {
     uint64_t size = image_pad((uint32_t)sizeof(struct image_node) + n->len);
     if (n->flags & NODE_HASHED)
@@ -142,10 +142,7 @@ static size_t put_node(const struct image_builder *b, uint8_t *base, const struc
     size_t ahead_len = 0;
     uint8_t *at = base + (uint64_t)n->ref * IMAGE_UNIT;
     struct image_node *node = (void *)at;
-    *node = (struct image_node){.parent = ref_of(b, n->parent),
-                                .above = ref_of(b, n->above),
-                                .flags = n->flags,
-                                .len = n->len};
+    *node = (struct image_node){.parent = ref_of(b, n->parent), .flags = n->flags, .len = n->len};
     if (n->len)
         memcpy(node->label, n->label, n->len);
     uint8_t *to = at + image_pad((uint32_t)sizeof *node + n->len);
@@ -165,7 +162,7 @@ static size_t put_node(const struct image_builder *b, uint8_t *base, const struc
         memcpy(to, &ref, sizeof ref);
         to += IMAGE_UNIT;
     }
-    node->size = (uint32_t)(to - at);
+    node->size = (uint32_t)(to - at) | (n->above == DRAFT_NONE ? 0 : NODE_OCCLUDED);
     return ahead_len;
 }
 
@@ -198,28 +195,53 @@ static uint32_t piece_end(const struct fill *f, unsigned piece)
     return (uint32_t)((uint64_t)f->b->name_count * piece / f->pieces);
 }
 
+static int compare_servers(const void *a, const void *b)
+{
+    const struct draft_record *x = a, *y = b;
+    uint32_t m, n;
+    memcpy(&m, x->data, sizeof m);
+    memcpy(&n, y->data, sizeof n);
+    return (m > n) - (m < n);
+}
+
+/* By name: how much is written ahead, and so where every node is, must not hang on the order in
+ * which the name servers came (image_same_content). */
+static void sort_servers(struct image_builder *b, const struct draft_name *n)
+{
+    uint32_t first = n->first, end = n->first + n->count, count = 0;
+    while (first < end && b->records[first].type != TYPE_NS)
+        first++;
+    while (first + count < end && b->records[first + count].type == TYPE_NS)
+        count++;
+    if (count > 1)
+        qsort(&b->records[first], count, sizeof *b->records, compare_servers);
+}
+
 /* The answer for a name, written ahead; returns how much it is. */
 static size_t put_ahead(struct fill *f, struct draft_ahead *ahead, uint32_t id)
 {
     struct draft_composed c;
     struct draft_name *n = &f->b->names[id];
-    bool has = n->flags & (NODE_CUT | NODE_APEX) && f->b->name_count >= AHEAD_LEAST;
-    size_t size = has ? draft_compose(f->b, id, f->minimum, &c) : 0;
-    if (!size)
+    if (!(n->flags & (NODE_CUT | NODE_APEX)) || f->b->name_count < AHEAD_LEAST)
         return 0;
+    sort_servers(f->b, n);
+    if (!draft_compose(f->b, id, f->minimum, &c))
+        return 0;
+    struct image_composed head = {(uint16_t)c.len, (uint8_t)c.pointers, (uint8_t)c.authority,
+                                  (uint8_t)c.additional};
+    size_t size = image_composed_size(&head);
     uint8_t *bytes = draft_grow(ahead->bytes, &ahead->cap, ahead->len + size, 1);
     if (!bytes) {
         atomic_store(&f->failed, true);
         return 0;
     }
-    uint32_t word = (uint32_t)size;
     ahead->bytes = bytes;
     bytes += ahead->len;
-    memset(bytes + size - 2 * sizeof word, 0, sizeof word); /* padding */
-    memcpy(bytes, &c.head, sizeof c.head);
-    memcpy(bytes + sizeof c.head, c.pointer, c.head.pointers * sizeof *c.pointer);
-    memcpy(bytes + sizeof c.head + c.head.pointers * sizeof *c.pointer, c.bytes, c.head.len);
-    memcpy(bytes + size - sizeof word, &word, sizeof word);
+    memset(bytes + size - IMAGE_UNIT, 0, IMAGE_UNIT); /* padding */
+    memcpy(bytes, &head, offsetof(struct image_composed, gap));
+    bytes += offsetof(struct image_composed, gap);
+    memcpy(bytes, c.gap, c.pointers);
+    memcpy(bytes + c.pointers, c.bytes, c.len);
     ahead->len += size;
     n->flags |= NODE_COMPOSED;
     return size;
@@ -229,7 +251,7 @@ static void measure_piece(void *arg, unsigned piece)
 {
     struct fill *f = arg;
     for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++) {
-        uint64_t size = node_size(f->b, &f->b->names[i]);
+        uint64_t size = measure_node(f->b, &f->b->names[i]);
         if (size)
             size += put_ahead(f, &f->b->ahead[piece], i);
         f->b->names[i].ref = (uint32_t)(size / IMAGE_UNIT);
@@ -404,7 +426,7 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
         h->exist_count += b->names[i].flags & NODE_EXISTS;
         h->nsec_count += has_nsec(b, &b->names[i]);
     }
-    h->slots = 2 * h->exist_count + 1;
+    h->slots = h->exist_count + h->exist_count * UINT64_C(3) / 5 + 1;
     h->hash = (nodes_end + 7) & ~UINT64_C(7);
     h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
     h->nsec3 = h->nsec + (uint64_t)h->nsec_count * 4;

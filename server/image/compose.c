@@ -10,9 +10,8 @@ enum { NAMES = 96 };
 
 struct compose {
     const struct image_builder *b;
-    uint8_t *bytes;
-    uint16_t *pointer;
-    unsigned len, pointers, names;
+    struct draft_composed *out;
+    unsigned last_pointer, names;
     struct {
         uint32_t id;
         uint16_t offset; /* as a composed pointer has it */
@@ -43,32 +42,32 @@ static int noted(const struct compose *c, uint32_t id)
 /* Room for so many bytes; NULL when there is none. */
 static uint8_t *take(struct compose *c, unsigned n)
 {
-    if (c->failed || c->len + n > DRAFT_COMPOSED_BYTES) {
+    if (c->failed || c->out->len + n > DRAFT_COMPOSED_BYTES) {
         c->failed = true;
         return NULL;
     }
-    c->len += n;
-    return c->bytes + c->len - n;
+    c->out->len += n;
+    return c->out->bytes + c->out->len - n;
 }
 
 static void put_pointer(struct compose *c, unsigned offset)
 {
-    if (c->pointers == DRAFT_COMPOSED_POINTERS) {
+    struct draft_composed *out = c->out;
+    unsigned gap = out->len - c->last_pointer;
+    uint8_t *to = take(c, 2);
+    if (!to || out->pointers == DRAFT_COMPOSED_POINTERS || gap > UINT8_MAX) {
         c->failed = true;
         return;
     }
-    uint16_t at = (uint16_t)c->len;
-    uint8_t *to = take(c, 2);
-    if (!to)
-        return;
     wire_put16(to, offset);
-    c->pointer[c->pointers++] = at;
+    c->last_pointer += gap;
+    out->gap[out->pointers++] = (uint8_t)gap;
 }
 
 /* Returns an offset that the same name can be pointed at. */
 static unsigned put_name(struct compose *c, uint32_t id)
 {
-    unsigned start = c->len;
+    unsigned start = c->out->len;
     for (bool first = true; c->b->names[id].parent != DRAFT_NONE; id = c->b->names[id].parent) {
         const struct draft_name *n = &c->b->names[id];
         int offset = noted(c, id);
@@ -76,7 +75,7 @@ static unsigned put_name(struct compose *c, uint32_t id)
             put_pointer(c, (unsigned)offset);
             return first ? (unsigned)offset : start;
         }
-        note(c, id, c->len);
+        note(c, id, c->out->len);
         uint8_t *to = take(c, n->len + 1u);
         if (!to)
             return 0;
@@ -134,9 +133,9 @@ static unsigned put_rrset(struct compose *c, uint32_t owner, uint32_t first, uin
         wire_put16(head, type);
         wire_put16(head + 2, CLASS_IN);
         wire_put32(head + 4, ttl);
-        unsigned start = c->len;
+        unsigned start = c->out->len;
         put_rdata(c, r);
-        wire_put16(head + 8, c->len - start);
+        wire_put16(head + 8, c->out->len - start);
     }
     return count;
 }
@@ -177,30 +176,25 @@ static unsigned put_addresses(struct compose *c, uint32_t cut, uint32_t ns, unsi
     return records;
 }
 
-size_t draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
-                     struct draft_composed *out)
+bool draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
+                   struct draft_composed *out)
 {
     const struct draft_name *n = &b->names[id];
     bool apex = n->flags & NODE_APEX;
     uint32_t first = find_type(b, n, apex ? TYPE_SOA : TYPE_NS);
-    struct compose c = {.b = b, .bytes = out->bytes, .pointer = out->pointer};
+    struct compose c = {.b = b, .out = out};
+    out->len = out->pointers = out->authority = out->additional = 0;
     if ((!apex && !(n->flags & NODE_CUT)) || first == DRAFT_NONE)
-        return 0;
+        return false;
     unsigned offset = 0;
     for (uint32_t up = id; b->names[up].parent != DRAFT_NONE; up = b->names[up].parent) {
         note(&c, up, IMAGE_COMPOSED_QUESTION | offset);
         offset += b->names[up].len + 1u;
     }
-    out->head = (struct image_composed){
-        .authority = (uint16_t)put_rrset(&c, id, first, apex ? minimum : UINT32_MAX)};
+    out->authority = put_rrset(&c, id, first, apex ? minimum : UINT32_MAX);
     if (!apex) {
-        unsigned count = out->head.authority;
-        unsigned glue = put_addresses(&c, id, first, count, true);
-        out->head.additional = (uint16_t)(glue + put_addresses(&c, id, first, count, false));
+        out->additional = put_addresses(&c, id, first, out->authority, true);
+        out->additional += put_addresses(&c, id, first, out->authority, false);
     }
-    if (c.failed)
-        return 0;
-    out->head.len = (uint16_t)c.len;
-    out->head.pointers = (uint16_t)c.pointers;
-    return image_composed_size(&out->head);
+    return !c.failed && out->authority <= UINT8_MAX && out->additional <= UINT8_MAX;
 }

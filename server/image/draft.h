@@ -154,15 +154,15 @@ int draft_check(struct image_builder *b, struct image_summary *summary, struct b
 int draft_deny(struct image_builder *b, struct buf *findings);
 enum { DRAFT_COMPOSED_BYTES = 1024, DRAFT_COMPOSED_POINTERS = 128 };
 struct draft_composed {
-    struct image_composed head;
-    uint16_t pointer[DRAFT_COMPOSED_POINTERS];
+    unsigned len, pointers, authority, additional; /* as in struct image_composed */
+    uint8_t gap[DRAFT_COMPOSED_POINTERS];
     uint8_t bytes[DRAFT_COMPOSED_BYTES];
 };
 
-/* Writes the answer that belongs to a name ahead, if there is one that is not too large; returns
- * how much the image needs for it, 0 for nothing. `minimum` is the TTL of negative answers. */
-size_t draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
-                     struct draft_composed *out);
+/* Writes the answer that belongs to a name ahead; false when there is none, or it is too large.
+ * `minimum` is the TTL of negative answers. */
+bool draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
+                   struct draft_composed *out);
 /* Does the name own nothing but NSEC3 and its signatures? Then it is not a name of the zone for
  * anybody who asks (RFC 5155 section 7.2.8). */
 bool draft_is_hash_owner(const struct image_builder *b, const struct draft_name *n);

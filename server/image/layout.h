@@ -24,21 +24,21 @@
  * Everything is padded to 4 bytes.
  *
  * Behind the RRsets of a delegation's owner its referral is written ahead, behind those of the apex
- * the SOA of negative answers (COMPOSED): a struct image_composed, its pointers, its bytes,
- * padding, and how much that is (32 bits).
+ * the SOA of negative answers (COMPOSED): a struct image_composed, its pointers, its bytes.
  *
  * In a zone with NSEC3 a node that can be asked for ends with a reference to the owner of its NSEC3
  * (HASHED), so only names that do not exist are hashed for an answer. Owners of nothing but NSEC3
  * are nodes, but do not EXIST. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "server/dns/nsec3.h"
 #include "server/image/builder.h"
 
 #define IMAGE_MAGIC "zdimage"
-enum { IMAGE_FORMAT = 5, IMAGE_UNIT = 4 };
+enum { IMAGE_FORMAT = 6, IMAGE_UNIT = 4 };
 #define IMAGE_ORDER UINT32_C(0x01020304)
 
 struct image_header {
@@ -78,10 +78,11 @@ enum {
     NODE_COMPOSED = 128
 };
 
+enum { NODE_OCCLUDED = 1 }; /* of size: there is a cut or DNAME owner above */
+
 struct image_node {
     uint32_t parent; /* reference; 0 for the root */
-    uint32_t above;  /* the topmost cut or DNAME owner above this name; 0 none */
-    uint32_t size;   /* bytes to the next node */
+    uint32_t size;   /* bytes to the next node; the two low bits are flags */
     uint16_t rrsets;
     uint8_t flags;
     uint8_t len; /* of the label that follows */
@@ -102,12 +103,14 @@ struct image_sigs {
 };
 
 /* Records of an answer to who wants no DNSSEC, with names compressed. `len` bytes; in front of
- * them, for each pointer in them, its place (16 bits). What stands there is an offset from the
- * first byte, or, with IMAGE_COMPOSED_QUESTION, from where the node's name stands in the question.
- */
+ * them, for each pointer in them, how far it is behind the one before, or behind their begin. What
+ * stands there is an offset from the first byte, or, with IMAGE_COMPOSED_QUESTION, from where the
+ * node's name stands in the question. */
 struct image_composed {
-    uint16_t len, pointers;
-    uint16_t authority, additional; /* records */
+    uint16_t len;
+    uint8_t pointers;
+    uint8_t authority, additional; /* records */
+    uint8_t gap[];
 };
 enum { IMAGE_COMPOSED_QUESTION = 0x8000 };
 
@@ -126,10 +129,9 @@ static inline uint32_t image_pad(uint32_t n)
     return (n + IMAGE_UNIT - 1) & ~(uint32_t)(IMAGE_UNIT - 1);
 }
 
-/* With its size at the end. */
 static inline uint32_t image_composed_size(const struct image_composed *c)
 {
-    return image_pad((uint32_t)sizeof *c + c->pointers * 2u + c->len) + (uint32_t)sizeof(uint32_t);
+    return image_pad((uint32_t)offsetof(struct image_composed, gap) + c->pointers + c->len);
 }
 
 static inline const uint8_t *image_salt(const struct image_header *h)

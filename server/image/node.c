@@ -132,7 +132,7 @@ const struct image_node *node_closest(const struct image *image, const struct na
 const struct image_node *node_next(const struct image *image, const struct image_node *node)
 {
     const uint8_t *next =
-        node ? (const uint8_t *)node + node->size : image->base + image->header->nodes;
+        node ? (const uint8_t *)node + node_size(node) : image->base + image->header->nodes;
     return next < image->base + image->header->nodes_end ? (const void *)next : NULL;
 }
 
@@ -189,7 +189,7 @@ const struct image_node *node_nsec3(const struct image *image, const struct imag
 {
     if (!(node->flags & NODE_HASHED))
         return NULL;
-    return record_name(image, (const uint8_t *)node + node->size - IMAGE_UNIT);
+    return record_name(image, (const uint8_t *)node + node_size(node) - IMAGE_UNIT);
 }
 
 const struct image_node *node_nsec3_before(const struct image *image, const uint8_t *name,

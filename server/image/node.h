@@ -48,6 +48,17 @@ static inline const struct image_node *node_apex(const struct image *image)
     return node_at(image, image->header->apex);
 }
 
+static inline uint32_t node_size(const struct image_node *node)
+{
+    return node->size & ~3u;
+}
+
+/* Is there a cut or DNAME owner above? */
+static inline bool node_is_occluded(const struct image_node *node)
+{
+    return node->size & NODE_OCCLUDED;
+}
+
 static inline const struct image_node *node_parent(const struct image *image,
                                                    const struct image_node *node)
 {
@@ -104,17 +115,15 @@ static inline const struct image_rrset *node_rrset(const struct image_node *node
     return NULL;
 }
 
-/* The answer that is written ahead for a delegation's owner or the apex, or NULL; its pointers and
- * bytes follow the struct. */
+/* The answer that is written ahead for a delegation's owner or the apex, or NULL. */
 static inline const struct image_composed *node_composed(const struct image_node *node)
 {
     if (!(node->flags & NODE_COMPOSED))
         return NULL;
-    const uint8_t *end =
-        (const uint8_t *)node + node->size - (node->flags & NODE_HASHED ? IMAGE_UNIT : 0);
-    uint32_t size;
-    memcpy(&size, end - sizeof size, sizeof size);
-    return (const void *)(end - size);
+    const struct image_rrset *set = node_first(node);
+    for (unsigned i = node->rrsets; i; i--)
+        set = rrset_next(set);
+    return (const void *)set;
 }
 
 /* Next node in canonical order, NULL at the end; begin with NULL. */

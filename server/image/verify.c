@@ -17,9 +17,9 @@ static bool node_fits(const struct image *image, uint64_t at)
     if (at % IMAGE_UNIT || at + sizeof(struct image_node) > h->nodes_end)
         return false;
     const struct image_node *node = (const void *)(image->base + at);
-    return node->len <= LABEL_MAX_LEN && node->size % IMAGE_UNIT == 0 &&
-           node->size >= image_pad((uint32_t)sizeof *node + node->len) &&
-           node->size <= h->nodes_end - at;
+    return node->len <= LABEL_MAX_LEN &&
+           node_size(node) >= image_pad((uint32_t)sizeof *node + node->len) &&
+           node_size(node) <= h->nodes_end - at;
 }
 
 static bool ref_fits(const struct walk *w, uint32_t ref)
@@ -90,10 +90,10 @@ static bool pointers_fit(const struct image *image, const struct image_node *nod
 {
     uint8_t name[NAME_MAX_LEN];
     size_t name_len = node_name(image, node, name);
-    const uint8_t *place = (const uint8_t *)(c + 1), *bytes = place + c->pointers * 2u;
-    for (unsigned i = 0; i < c->pointers; i++, place += 2) {
-        uint16_t at;
-        memcpy(&at, place, sizeof at);
+    const uint8_t *bytes = c->gap + c->pointers;
+    unsigned at = 0;
+    for (unsigned i = 0; i < c->pointers; i++) {
+        at += c->gap[i];
         if (at + 2u > c->len)
             return false;
         unsigned to = wire_get16(bytes + at);
@@ -108,18 +108,14 @@ static bool composed_fits(const struct image *image, const struct image_node *no
                           const uint8_t *at, const uint8_t *end)
 {
     const struct image_composed *c = (const void *)at;
-    uint32_t size;
-    if (end - at < (long)(sizeof *c + sizeof size) ||
-        image_composed_size(c) != (uint64_t)(end - at))
-        return false;
-    memcpy(&size, end - sizeof size, sizeof size);
-    return size == image_composed_size(c) && pointers_fit(image, node, c);
+    return end - at >= (long)sizeof *c && image_composed_size(c) == (uint64_t)(end - at) &&
+           pointers_fit(image, node, c);
 }
 
 static bool rrsets_fit(const struct walk *w, const struct image_node *node)
 {
     const uint8_t *at = (const uint8_t *)node_first(node),
-                  *end = (const uint8_t *)node + node->size;
+                  *end = (const uint8_t *)node + node_size(node);
     for (unsigned i = 0; i < node->rrsets; i++) {
         if (end - at < (long)sizeof(struct image_rrset))
             return false;
@@ -153,8 +149,8 @@ static bool ancestors_fit(const struct walk *w, const struct image_node *node)
     return len <= NAME_MAX_LEN && labels <= NAME_MAX_LABELS && ref == image->header->root;
 }
 
-/* What the flags promise is there: a delegation has NS, a DNAME owner its one DNAME, and `above` is
- * such an ancestor. */
+/* What the flags promise is there: a delegation has NS, a DNAME owner its one DNAME, and what is
+ * occluded has such an ancestor. */
 static bool flags_fit(const struct walk *w, const struct image_node *node)
 {
     const struct image_rrset *dname = node_rrset(node, TYPE_DNAME);
@@ -164,12 +160,12 @@ static bool flags_fit(const struct walk *w, const struct image_node *node)
     const struct image_node *nsec3 = node_nsec3(w->image, node);
     if (nsec3 && !ref_fits(w, node_ref(w->image, nsec3)))
         return false;
-    if (!node->above)
+    if (!node_is_occluded(node))
         return true;
-    const struct image_node *up = node;
-    while (up && node_ref(w->image, up) != node->above)
+    const struct image_node *up = node_parent(w->image, node);
+    while (up && !(up->flags & (NODE_CUT | NODE_DNAME)))
         up = node_parent(w->image, up);
-    return up && up != node && up->flags & (NODE_CUT | NODE_DNAME);
+    return up != NULL;
 }
 
 static bool is_below_apex(const struct image *image, uint32_t ref)
@@ -188,7 +184,7 @@ static bool note_starts(struct walk *w)
             return false;
         uint64_t ref = at / IMAGE_UNIT;
         w->starts[ref / 8] |= (uint8_t)(1u << ref % 8);
-        at += ((const struct image_node *)(const void *)(w->image->base + at))->size;
+        at += node_size((const void *)(w->image->base + at));
     }
     return nodes == h->node_count;
 }
