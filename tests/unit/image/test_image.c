@@ -251,12 +251,43 @@ static void test_nsec3_chains(void **state)
     }
 }
 
+/* The same records in another order are the same zone, whatever their names add to what is written
+ * ahead: "b.x.example." behind "a.b.x.example." costs a pointer, before it its whole text. */
+static void test_same_content(void **state)
+{
+    (void)state;
+    struct buf one = {0}, two = {0}, other = {0};
+    buf_puts(&one, SOA NS "d.example. 1 IN NS a.b.x.example.\nd.example. 1 IN NS b.x.example.\n"
+                          "d.example. 1 IN A 192.0.2.1\nd.example. 1 IN A 192.0.2.2\n");
+    buf_puts(&two, SOA NS "d.example. 1 IN A 192.0.2.2\nd.example. 1 IN A 192.0.2.1\n"
+                          "d.example. 1 IN NS b.x.example.\nd.example. 1 IN NS a.b.x.example.\n");
+    buf_puts(&other, SOA NS "d.example. 1 IN A 192.0.2.2\nd.example. 1 IN A 192.0.2.1\n"
+                            "d.example. 1 IN NS c.x.example.\nd.example. 1 IN NS a.c.x.example.\n");
+    for (unsigned i = 0; i < 100; i++) {
+        buf_printf(&one, "h%u.example. 1 IN A 192.0.2.1\n", i);
+        buf_printf(&two, "h%u.example. 1 IN A 192.0.2.1\n", 99 - i);
+        buf_printf(&other, "h%u.example. 1 IN A 192.0.2.1\n", i);
+    }
+    struct image *a = zone_text_image("example.", one.data);
+    struct image *b = zone_text_image("example.", two.data);
+    struct image *c = zone_text_image("example.", other.data);
+    assert_true(a && b && c);
+    assert_true(image_same_content(a, b));
+    assert_false(image_same_content(a, c));
+    image_close(a);
+    image_close(b);
+    image_close(c);
+    buf_fini(&one);
+    buf_fini(&two);
+    buf_fini(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_findings),     cmocka_unit_test(test_canonical_order),
         cmocka_unit_test(test_many_names),   cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_nsec3_chains),
+        cmocka_unit_test(test_nsec3_chains), cmocka_unit_test(test_same_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
