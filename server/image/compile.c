@@ -195,36 +195,15 @@ static uint32_t piece_end(const struct fill *f, unsigned piece)
     return (uint32_t)((uint64_t)f->b->name_count * piece / f->pieces);
 }
 
-static int compare_servers(const void *a, const void *b)
-{
-    const struct draft_record *x = a, *y = b;
-    uint32_t m, n;
-    memcpy(&m, x->data, sizeof m);
-    memcpy(&n, y->data, sizeof n);
-    return (m > n) - (m < n);
-}
-
-/* By name: how much is written ahead, and so where every node is, must not hang on the order in
- * which the name servers came (image_same_content). */
-static void sort_servers(struct image_builder *b, const struct draft_name *n)
-{
-    uint32_t first = n->first, end = n->first + n->count, count = 0;
-    while (first < end && b->records[first].type != TYPE_NS)
-        first++;
-    while (first + count < end && b->records[first + count].type == TYPE_NS)
-        count++;
-    if (count > 1)
-        qsort(&b->records[first], count, sizeof *b->records, compare_servers);
-}
-
-/* The answer for a name, written ahead; returns how much it is. */
+/* The answer for a name, written ahead; returns how much it is. That does not hang on the order of
+ * its records, as image_same_content needs it: each name is its labels not met before and one
+ * pointer, or the root. */
 static size_t put_ahead(struct fill *f, struct draft_ahead *ahead, uint32_t id)
 {
     struct draft_composed c;
     struct draft_name *n = &f->b->names[id];
     if (!(n->flags & (NODE_CUT | NODE_APEX)) || f->b->name_count < AHEAD_LEAST)
         return 0;
-    sort_servers(f->b, n);
     if (!draft_compose(f->b, id, f->minimum, &c))
         return 0;
     struct image_composed head = {(uint16_t)c.len, (uint8_t)c.pointers, (uint8_t)c.authority,
