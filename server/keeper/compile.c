@@ -107,12 +107,12 @@ static int memory_file(void)
     return memfd_create("zonedeck-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
-/* Where the image goes: into the store, or into memory when there is none or it cannot be used. */
+/* Where the image goes: into the store, or into memory when it cannot be used. */
 static int open_target(const struct compile_job *job, struct compile_result *result)
 {
     int fd = -1;
-    result->pending = job->store && store_begin(job->store, job->zone, &fd) == ERR_OK;
-    if (job->store && !result->pending)
+    result->pending = store_begin(job->store, job->zone, &fd) == ERR_OK;
+    if (!result->pending)
         result->store_errno = errno;
     return result->pending ? fd : memory_file();
 }
@@ -142,6 +142,8 @@ static int build(const struct compile_job *job, struct image_builder *builder,
         result->packed = pack_add(job->pack, image_builder_image(builder), size);
         return result->packed ? ERR_OK : ERR_MEMORY;
     }
+    if (!job->store)
+        return ERR_OK;
     *fd = open_target(job, result);
     err = *fd < 0 ? ERR_SYSTEM : image_builder_write(builder, *fd);
     if (result->pending && !err)
@@ -174,7 +176,7 @@ void compile_finish(const struct compile_job *job, struct image_builder *builder
         return;
     }
     result->fd = fd;
-    result->in_memory = !result->pending && !result->packed;
+    result->in_memory = fd >= 0 && !result->pending;
 }
 
 void compile_keep(const struct compile_job *job, struct compile_result *result)
@@ -318,7 +320,7 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
                 sources_are_current(r.files.data, r.files.len);
     places_fini(&r.places);
     buf_fini(&r.files);
-    image_builder_free(r.builder);
+    result->spent = r.builder;
     close(fd);
     return same || result->status == ERR_MEMORY;
 }
@@ -360,8 +362,15 @@ void compile_zone(const struct compile_job *job, struct compile_result *result)
          "the file changes while it is read; replace it by rename, then reload");
 }
 
+void compile_forget(struct compile_result *result)
+{
+    image_builder_free(result->spent);
+    result->spent = NULL;
+}
+
 void compile_fini(struct compile_result *result)
 {
+    compile_forget(result);
     if (result->fd >= 0)
         close(result->fd);
     result->fd = -1;

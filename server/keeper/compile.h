@@ -24,11 +24,12 @@ struct compile_result {
     struct image_summary summary;
     struct buf text;  /* a line a finding: "FILE:LINE:COLUMN: severity: reason" */
     char reason[512]; /* the first error: "FILE:LINE:COLUMN: reason" */
+    struct image_builder *spent;
 };
 
 struct compile_job {
     const struct config_zone *zone;
-    const struct store *store;  /* NULL: the image is for a look only, and stays in memory */
+    const struct store *store;  /* NULL: the zone is only looked at, and there will be no image */
     struct pack_writer *pack;   /* where a small image goes; NULL none */
     bool keep_later;            /* a large image may stay pending, so that it is served sooner */
     const struct image *served; /* the version of before, to compare with; NULL none */
@@ -38,6 +39,9 @@ struct compile_job {
 };
 
 void compile_zone(const struct compile_job *job, struct compile_result *result);
+/* Frees what the zone was made from, which takes its time: after the result was told. */
+void compile_forget(struct compile_result *result);
+/* That too. */
 void compile_fini(struct compile_result *result);
 /* How many threads a zone of so many bytes, as text or on the wire, is worth. */
 unsigned compile_threads(uint64_t bytes);

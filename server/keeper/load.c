@@ -219,6 +219,7 @@ static void child_main(struct load_job *job, int channel)
             child_packed(&ctx, &result, clk_mono_ns() - began);
         } else {
             child_report(&ctx, &result, clk_mono_ns() - began);
+            compile_forget(&result);
             child_store(&ctx, &compile, &result);
         }
         compile_fini(&result);
