@@ -281,6 +281,6 @@ void fetch_zone(const struct fetch_job *job, struct transfer_outcome *outcome,
         if (f->fd >= 0)
             close(f->fd);
     }
-    image_builder_free(builder);
+    result->spent = builder;
     free(f);
 }
