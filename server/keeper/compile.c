@@ -211,10 +211,12 @@ static int read_whole(struct reading *r)
     return r->failed ? ERR_MEMORY : err;
 }
 
-unsigned compile_threads(uint64_t bytes)
+unsigned compile_threads(const struct compile_job *job, uint64_t bytes)
 {
     uint64_t worth = bytes / SPLIT_LEAST;
     long cpus = worth > 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1; /* which reads a file */
+    if (job->yields && cpus > 1)
+        cpus = (cpus + 1) / 2;
     return cpus < 1 || worth < 1 ? 1 : worth < (uint64_t)cpus ? (unsigned)worth : (unsigned)cpus;
 }
 
@@ -226,7 +228,7 @@ static int read_split(struct reading *r)
                               .size = r->st.st_size,
                               .origin = job->zone->wire,
                               .origin_len = job->zone->wire_len,
-                              .threads = compile_threads((uint64_t)r->st.st_size),
+                              .threads = compile_threads(job, (uint64_t)r->st.st_size),
                               .builder = r->builder,
                               .progress = job->progress,
                               .ctx = job->ctx};
@@ -241,7 +243,7 @@ static int read_records(struct reading *r)
 {
     const struct config_zone *zone = r->job->zone;
     take_file(r, zone->file, 1, NULL);
-    if (compile_threads((uint64_t)r->st.st_size) < 2)
+    if (compile_threads(r->job, (uint64_t)r->st.st_size) < 2)
         return read_whole(r);
     int err = read_split(r);
     if (err != ERR_LIMIT)
@@ -259,7 +261,7 @@ static void read_zone(struct reading *r, const struct image_source *source)
     int err = read_records(r);
     if (!err) {
         image_builder_set_files(r->builder, r->files.data, r->files.len);
-        image_builder_set_threads(r->builder, compile_threads((uint64_t)r->st.st_size));
+        image_builder_set_threads(r->builder, compile_threads(r->job, (uint64_t)r->st.st_size));
     }
     if (err == ERR_MEMORY) {
         fail(r->result, err, EVENT_MEMORY_OUT, zone->file, err_text(err));

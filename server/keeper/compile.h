@@ -32,6 +32,7 @@ struct compile_job {
     const struct store *store;  /* NULL: the zone is only looked at, and there will be no image */
     struct pack_writer *pack;   /* where a small image goes; NULL none */
     bool keep_later;            /* a large image may stay pending, so that it is served sooner */
+    bool yields;                /* nobody waits for it: it leaves some processors to others */
     const struct image *served; /* the version of before, to compare with; NULL none */
     uint8_t key[16];
     void (*progress)(void *ctx, unsigned permille);
@@ -44,7 +45,7 @@ void compile_forget(struct compile_result *result);
 /* That too. */
 void compile_fini(struct compile_result *result);
 /* How many threads a zone of so many bytes, as text or on the wire, is worth. */
-unsigned compile_threads(uint64_t bytes);
+unsigned compile_threads(const struct compile_job *job, uint64_t bytes);
 /* Finishes a builder that has all its records into an image in memory; `where` goes before each
  * finding, or the line of `places` (NULL: none) it names. Used for files and transfers. */
 void compile_finish(const struct compile_job *job, struct image_builder *builder,

@@ -28,7 +28,7 @@ struct transfer_job {
     struct loop_watch watch;
     bool reported, delivered; /* delivered: the zone has what came */
     bool storing;             /* its image is being put in its place */
-    int memory, store_errno; /* memory: the image when it is not stored */
+    int memory, store_errno;  /* memory: the image when it is not stored */
     struct transfer_outcome outcome;
 };
 
@@ -65,7 +65,10 @@ static void child_main(struct zone *z, bool force, int channel)
 {
     struct keeper *k = z->keeper;
     struct fetch_job job = {
-        .compile = {.zone = z->config, .store = &k->store, .keep_later = true},
+        .compile = {.zone = z->config,
+                    .store = &k->store,
+                    .keep_later = true,
+                    .yields = z->has_image && !z->expired},
         .peer = &z->config->primaries.items[z->secondary->transfer.primary],
         .has_serial = z->has_image && !force,
         .serial = z->summary.serial,
