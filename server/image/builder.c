@@ -15,7 +15,8 @@
 enum {
     PART_MOST = 1 << 30, /* bytes of data or names in a part: then the next one begins */
     PAGE = 4096,
-    LARGE = 4 << 20
+    LARGE = 4 << 20,
+    HUGE = 64 << 20
 };
 
 static int fail(struct image_part *p, int err, const char *format, ...)
@@ -30,12 +31,14 @@ static int fail(struct image_part *p, int err, const char *format, ...)
     return err;
 }
 
-/* Large pages: most of what a big zone costs the kernel is pages. */
+/* Large pages, for the largest zones only: most of what these cost the kernel is pages. But a
+ * virtual machine may have given the idle memory back that large pages are made of, and has to ask
+ * its host for it anew, which takes longer than the small pages do that it still has. */
 static void *prefer_large(void *p, size_t size)
 {
     uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
     uintptr_t to = ((uintptr_t)p + size) & ~(uintptr_t)(PAGE - 1);
-    if (p && size >= LARGE)
+    if (p && size >= HUGE)
         madvise((void *)from, to - from, MADV_HUGEPAGE);
     return p;
 }
@@ -212,10 +215,8 @@ void image_builder_free(struct image_builder *b)
         free(b->odd_labels);
         b->odd_labels = next;
     }
-    if (b->image && b->image_size >= DRAFT_IMAGE_MAPPED)
-        munmap(b->image, b->image_size);
-    else
-        free(b->image);
+    free(b->image);
+    free(b->head);
     for (unsigned i = 0; i < b->ahead_count; i++)
         free(b->ahead[i].bytes);
     free(b->ahead);

@@ -56,9 +56,11 @@ const char *image_part_reason(const struct image_part *p);
 /* Records added from here on come from `place`, a number of the caller's (0 none) that findings
  * name. */
 void image_builder_set_place(struct image_builder *b, uint32_t place);
-/* Bytes the image keeps for who built it (which further files it was made from); lent until
- * image_builder_finish has returned. */
+/* Bytes the image keeps for who built it (which further files it was made from); lent until the
+ * image has been written. */
 void image_builder_set_files(struct image_builder *b, const void *files, size_t len);
+
+enum { IMAGE_SMALL = 256 << 10 }; /* bytes up to which an image is built in memory */
 
 /* Checks the zone (one SOA, NS at the apex, CNAME alone, ...), adding a line for each finding to
  * `findings` ("error: …" or "warning: …"; "error 17: …" with the place of a record), and writes the
@@ -68,9 +70,10 @@ void image_builder_set_files(struct image_builder *b, const void *files, size_t 
 int image_builder_finish(struct image_builder *b, const uint8_t key[16],
                          const struct image_source *source, int fd, struct image_summary *summary,
                          struct buf *findings);
-/* Writes the finished image, or writes it again elsewhere when writing was what failed. */
+/* Writes the finished image, or writes it again elsewhere when writing was what failed; `fd` can be
+ * read and written. A large image is made only now, in pieces. ERR_SYSTEM (errno), ERR_MEMORY. */
 int image_builder_write(struct image_builder *b, int fd);
-/* The finished image, for as long as the builder lives. */
+/* The finished image when it is small, for as long as the builder lives; else NULL. */
 const void *image_builder_image(const struct image_builder *b);
 /* Why the last call failed, for a person; valid until the next call. */
 const char *image_builder_reason(const struct image_builder *b);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
@@ -11,6 +10,7 @@
 #include "server/dns/wire.h"
 #include "server/image/crew.h"
 #include "server/image/draft.h"
+#include "server/image/sink.h"
 
 /* Records of one RRset within a name's records, and the signatures behind them. */
 struct group {
@@ -136,11 +136,10 @@ static uint32_t ref_of(const struct image_builder *b, uint32_t id)
 }
 
 /* `ahead` is what put_ahead made for the name, if it made anything. Returns how much that is. */
-static size_t put_node(const struct image_builder *b, uint8_t *base, const struct draft_name *n,
+static size_t put_node(const struct image_builder *b, uint8_t *at, const struct draft_name *n,
                        const uint8_t *ahead)
 {
     size_t ahead_len = 0;
-    uint8_t *at = base + (uint64_t)n->ref * IMAGE_UNIT;
     struct image_node *node = (void *)at;
     *node = (struct image_node){.parent = ref_of(b, n->parent), .flags = n->flags, .len = n->len};
     if (n->len)
@@ -168,26 +167,37 @@ static size_t put_node(const struct image_builder *b, uint8_t *base, const struc
 
 /* ---- in pieces, by several threads */
 
-enum { PIECE_LEAST = 4096, PIECES_A_THREAD = 4, LATE_MAX = 1024, BATCH = 32 };
-enum { AHEAD_LEAST = 64 }; /* names: with fewer, room matters more than what each answer costs */
+enum {
+    PIECE_NAMES = 8192, /* some 400 kB of image, so that it is written while it is near */
+    SLICE_BITS = 16,    /* slots: as large a part of the hash table */
+    SLICES_MOST = 256,
+    LATE_MAX = 1024,
+    AHEAD_LEAST = 64 /* names: with fewer, room matters more than what each answer costs */
+};
+
+/* A name on its way into the hash table. */
+struct entry {
+    uint32_t high; /* half of its hash */
+    struct image_slot slot;
+};
 
 struct fill {
     struct image_builder *b;
     uint32_t minimum; /* TTL of negative answers */
     const struct image_header *h;
-    uint8_t *base;
-    uint64_t *hashes; /* of each name */
-    unsigned pieces, slices;
+    struct sink *to;
+    unsigned pieces, slices, slice_bits;
+    struct entry *entries; /* of each piece, those of one slice together */
+    uint32_t *begins;      /* where these begin: for each piece, slices + 1 */
     _Atomic uint32_t late_count;
-    uint32_t late[LATE_MAX];    /* names that found no slot in their slice */
-    _Atomic uint32_t too_large; /* a name with an RRset that is; DRAFT_NONE none */
-    _Atomic bool failed;        /* out of memory */
+    struct entry late[LATE_MAX]; /* found no slot in their slice */
+    _Atomic uint32_t too_large;  /* a name with an RRset that is; DRAFT_NONE none */
+    _Atomic bool failed;         /* out of memory */
 };
 
 static unsigned count_pieces(const struct image_builder *b)
 {
-    unsigned most = b->threads * PIECES_A_THREAD, pieces = b->name_count / PIECE_LEAST + 1;
-    return pieces < most ? pieces : most;
+    return b->name_count / PIECE_NAMES + 1;
 }
 
 static uint32_t piece_end(const struct fill *f, unsigned piece)
@@ -280,98 +290,131 @@ static uint64_t hash_of(const struct image_builder *b, const struct hash_key *ke
                                    : hash_label(key, hash_of(b, key, n->parent), n->label, n->len);
 }
 
-/* Parents come first, but those of another piece may not be there yet. */
-static void fill_piece(void *arg, unsigned piece)
+/* Where the nodes of a piece begin, in bytes. */
+static uint64_t piece_place(const struct fill *f, unsigned piece)
 {
-    struct fill *f = arg;
+    uint32_t first = piece_end(f, piece);
+    return first < f->b->name_count ? (uint64_t)f->b->names[first].ref * IMAGE_UNIT
+                                    : f->h->nodes_end;
+}
+
+/* Parents come first, but those of another piece may not be there yet. */
+static void hash_piece(const struct fill *f, unsigned piece, uint64_t *hashes)
+{
     const struct image_builder *b = f->b;
     struct hash_key key = hash_key_from(f->h->key);
     uint32_t first = piece_end(f, piece), known = DRAFT_NONE;
     uint64_t known_hash = 0;
-    const uint8_t *ahead = b->ahead[piece].bytes;
     for (uint32_t i = first; i < piece_end(f, piece + 1); i++) {
         const struct draft_name *n = &b->names[i];
-        ahead += put_node(b, f->base, n, ahead);
-        if (n->parent != DRAFT_NONE && n->parent < first && n->parent != known) {
+        if (n->parent == DRAFT_NONE) {
+            hashes[i - first] = hash_root(&key);
+            continue;
+        }
+        if (n->parent < first && n->parent != known) {
             known = n->parent;
             known_hash = hash_of(b, &key, known);
         }
-        f->hashes[i] = n->parent == DRAFT_NONE
-                           ? hash_root(&key)
-                           : hash_label(&key, n->parent < first ? known_hash : f->hashes[n->parent],
-                                        n->label, n->len);
+        hashes[i - first] = hash_label(
+            &key, n->parent < first ? known_hash : hashes[n->parent - first], n->label, n->len);
     }
 }
 
-static void put_slot(struct fill *f, uint32_t i, uint32_t s, uint32_t end)
+/* Sorts the names that exist by the slice they belong to. */
+static void sort_piece(struct fill *f, unsigned piece, const uint64_t *hashes)
 {
-    struct image_slot *slots = (void *)(f->base + f->h->hash);
-    while (s < end && slots[s].node)
-        s++;
-    if (s < end)
-        slots[s] = (struct image_slot){(uint32_t)f->hashes[i], f->b->names[i].ref};
-    else
-        f->late[atomic_fetch_add(&f->late_count, 1) % LATE_MAX] = i;
+    const struct draft_name *names = f->b->names + piece_end(f, piece);
+    uint32_t count = piece_end(f, piece + 1) - piece_end(f, piece), next[SLICES_MOST] = {0};
+    uint32_t *begin = f->begins + (size_t)piece * (f->slices + 1), at = piece_end(f, piece);
+    for (uint32_t i = 0; i < count; i++)
+        next[image_first_slot(hashes[i], f->h->slots) >> f->slice_bits] +=
+            names[i].flags & NODE_EXISTS;
+    for (unsigned s = 0; s < f->slices; s++) {
+        begin[s] = at;
+        at += next[s];
+        next[s] = begin[s];
+    }
+    begin[f->slices] = at;
+    for (uint32_t i = 0; i < count; i++) {
+        if (names[i].flags & NODE_EXISTS)
+            f->entries[next[image_first_slot(hashes[i], f->h->slots) >> f->slice_bits]++] =
+                (struct entry){(uint32_t)(hashes[i] >> 32), {(uint32_t)hashes[i], names[i].ref}};
+    }
 }
 
-/* The slots are cut into slices; each takes the names whose search begins in it, a few at a time,
- * as each costs a wait for memory. Those that would go on into the next slice are left for later.
- */
-static void hash_slice(void *arg, unsigned slice)
+static void fill_piece(void *arg, unsigned piece)
 {
     struct fill *f = arg;
-    const struct image_slot *slots = (void *)(f->base + f->h->hash);
-    uint32_t count = f->h->slots, some[BATCH], n = 0;
-    uint32_t from = (uint32_t)((uint64_t)count * slice / f->slices);
-    uint32_t to = (uint32_t)((uint64_t)count * (slice + 1) / f->slices);
-    for (uint32_t i = 0; i <= f->b->name_count; i++) {
-        if (n == BATCH || i == f->b->name_count) {
-            for (uint32_t k = 0; k < n; k++)
-                put_slot(f, some[k], image_first_slot(f->hashes[some[k]], count), to);
-            n = 0;
-        }
-        if (i == f->b->name_count)
-            break;
-        uint32_t s = image_first_slot(f->hashes[i], count);
-        if (s < from || s >= to || !(f->b->names[i].flags & NODE_EXISTS))
-            continue;
-        __builtin_prefetch(&slots[s], 1);
-        some[n++] = i;
+    uint64_t at = piece_place(f, piece), end = piece_place(f, piece + 1), hashes[PIECE_NAMES];
+    uint8_t *bytes = sink_open(f->to, at, end - at);
+    const uint8_t *ahead = f->b->ahead[piece].bytes;
+    for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++) {
+        const struct draft_name *n = &f->b->names[i];
+        ahead += put_node(f->b, bytes + ((uint64_t)n->ref * IMAGE_UNIT - at), n, ahead);
     }
+    sink_close(f->to, at, end - at, bytes);
+    hash_piece(f, piece, hashes);
+    sort_piece(f, piece, hashes);
 }
 
-static void put_late(struct fill *f, uint32_t i)
+static uint32_t first_slot(const struct fill *f, const struct entry *e)
 {
-    struct image_slot *slots = (void *)(f->base + f->h->hash);
-    uint32_t s = image_first_slot(f->hashes[i], f->h->slots);
+    return image_first_slot((uint64_t)e->high << 32, f->h->slots);
+}
+
+static uint32_t slice_begin(const struct fill *f, unsigned slice)
+{
+    uint64_t begin = (uint64_t)slice << f->slice_bits;
+    return begin < f->h->slots ? (uint32_t)begin : f->h->slots;
+}
+
+/* The hash table is filled a slice at a time, which stays near. Names that would go on into the
+ * next slice are left for later. */
+static void fill_slice(void *arg, unsigned slice)
+{
+    struct fill *f = arg;
+    uint32_t from = slice_begin(f, slice), count = slice_begin(f, slice + 1) - from;
+    uint64_t at = f->h->hash + (uint64_t)from * sizeof(struct image_slot);
+    size_t size = count * sizeof(struct image_slot);
+    struct image_slot *slots = (void *)sink_open(f->to, at, size);
+    for (unsigned p = 0; p < f->pieces; p++) {
+        const uint32_t *begin = f->begins + (size_t)p * (f->slices + 1) + slice;
+        for (const struct entry *e = f->entries + begin[0]; e < f->entries + begin[1]; e++) {
+            uint32_t s = first_slot(f, e) - from;
+            while (s < count && slots[s].node)
+                s++;
+            if (s < count)
+                slots[s] = e->slot;
+            else
+                f->late[atomic_fetch_add(&f->late_count, 1) % LATE_MAX] = *e;
+        }
+    }
+    sink_close(f->to, at, size, (uint8_t *)slots);
+}
+
+static void put_late(const struct fill *f, struct image_slot *slots, const struct entry *e)
+{
+    uint32_t s = first_slot(f, e);
     while (slots[s].node)
         s = s + 1 < f->h->slots ? s + 1 : 0;
-    slots[s] = (struct image_slot){(uint32_t)f->hashes[i], f->b->names[i].ref};
+    slots[s] = e->slot;
 }
 
-static void put_hash(struct fill *f)
+/* What found no slot in its slice gets one behind it. `base`: the image as it is by then. */
+static void put_all_late(struct fill *f, uint8_t *base)
 {
-    f->slices = f->b->name_count < PIECE_LEAST ? 1 : f->b->threads;
-    crew_run(f->b->threads, f->slices, hash_slice, f);
+    struct image_slot *slots = (void *)(base + f->h->hash);
     if (atomic_load(&f->late_count) <= LATE_MAX) {
         for (uint32_t i = 0; i < atomic_load(&f->late_count); i++)
-            put_late(f, f->late[i]);
+            put_late(f, slots, &f->late[i]);
         return;
     }
     /* Too many to remember, which chance does not bring: all anew, one after another. */
-    memset(f->base + f->h->hash, 0, f->h->slots * sizeof(struct image_slot));
-    for (uint32_t i = 0; i < f->b->name_count; i++) {
-        if (f->b->names[i].flags & NODE_EXISTS)
-            put_late(f, i);
-    }
-}
-
-static void put_nsec3(const struct image_builder *b, uint8_t *base, const struct image_header *h)
-{
-    struct image_nsec3 *item = (void *)(base + h->nsec3);
-    for (uint32_t i = 0; i < h->nsec3_count; i++) {
-        memcpy(item[i].hash, b->nsec3[i].hash, NSEC3_HASH_LEN);
-        item[i].node = b->names[b->nsec3[i].name].ref;
+    memset(slots, 0, f->h->slots * sizeof(struct image_slot));
+    for (unsigned p = 0; p < f->pieces; p++) {
+        const uint32_t *begin = f->begins + (size_t)p * (f->slices + 1);
+        for (uint32_t i = begin[0]; i < begin[f->slices]; i++)
+            put_late(f, slots, &f->entries[i]);
     }
 }
 
@@ -396,9 +439,14 @@ static bool has_nsec(const struct image_builder *b, const struct draft_name *n)
     return false;
 }
 
-static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes_end)
+/* The header with the texts behind it, up to the nodes. */
+static int plan(struct image_builder *b, const struct image_header *begun, uint64_t nodes_end)
 {
-    h->nodes = image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0);
+    struct image_header *h = calloc(1, begun->nodes);
+    if (!h)
+        return ERR_MEMORY;
+    memcpy(h, begun, sizeof *h);
+    memcpy(h->text, b->origin, b->origin_len);
     h->nodes_end = nodes_end;
     h->node_count = b->name_count;
     for (uint32_t i = 0; i < b->name_count; i++) {
@@ -412,90 +460,134 @@ static void plan(struct image_builder *b, struct image_header *h, uint64_t nodes
     if ((h->nsec3_count = b->nsec3_count)) {
         h->nsec3_iterations = b->nsec3_params.iterations;
         h->nsec3_salt_len = b->nsec3_params.salt_len;
+        memcpy(h->text + h->origin_len, b->nsec3_params.salt, h->nsec3_salt_len);
     }
     h->is_signed = is_signed(b, h);
     h->files = h->nsec3 + (uint64_t)h->nsec3_count * sizeof(struct image_nsec3);
     h->files_len = (uint32_t)b->files_len;
-    h->size = h->files + b->files_len;
+    h->size = h->summary.bytes = h->files + b->files_len;
     h->root = b->names[0].ref;
     h->apex = b->names[b->apex].ref;
-}
-
-static int fill(struct image_builder *b, uint8_t *base, const struct image_header *h)
-{
-    struct fill f = {.b = b,
-                     .h = h,
-                     .base = base,
-                     .hashes = draft_alloc(b->name_count, sizeof *f.hashes),
-                     .pieces = count_pieces(b)};
-    if (!f.hashes)
-        return ERR_MEMORY;
-    crew_run(b->threads, f.pieces, fill_piece, &f);
-    put_hash(&f);
-    free(f.hashes);
-    uint32_t *nsec = (void *)(base + h->nsec);
-    for (uint32_t i = 0; h->nsec_count && i < b->name_count; i++) {
-        if (has_nsec(b, &b->names[i]))
-            *nsec++ = b->names[i].ref;
-    }
-    put_nsec3(b, base, h);
-    if (b->files_len)
-        memcpy(base + h->files, b->files, b->files_len);
+    b->head = h;
     return ERR_OK;
 }
 
-static int write_all(int fd, const uint8_t *from, uint64_t len)
+/* What stands behind the hash table. */
+static void put_tail(const struct image_builder *b, uint8_t *to)
 {
-    while (len) {
-        ssize_t n = write(fd, from, len < 1u << 30 ? len : 1u << 30);
-        if (n < 0 && errno == EINTR)
+    for (uint32_t i = 0; b->head->nsec_count && i < b->name_count; i++) {
+        if (!has_nsec(b, &b->names[i]))
             continue;
-        if (n <= 0)
-            return ERR_SYSTEM;
-        from += n;
-        len -= (uint64_t)n;
+        memcpy(to, &b->names[i].ref, 4);
+        to += 4;
     }
-    return ERR_OK;
+    for (uint32_t i = 0; i < b->head->nsec3_count; i++) {
+        struct image_nsec3 item = {.node = b->names[b->nsec3[i].name].ref};
+        memcpy(item.hash, b->nsec3[i].hash, NSEC3_HASH_LEN);
+        memcpy(to, &item, sizeof item);
+        to += sizeof item;
+    }
+    if (b->files_len)
+        memcpy(to, b->files, b->files_len);
 }
 
-/* Empty memory for an image: for a large one pages of its own, large ones when there are such. */
-static uint8_t *new_image(uint64_t size)
+static size_t largest_piece(const struct fill *f)
 {
-    if (size < DRAFT_IMAGE_MAPPED)
-        return calloc(1, size);
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED)
-        return NULL;
-    madvise(base, size, MADV_HUGEPAGE);
-    return base;
+    uint64_t tail = f->h->size - f->h->nsec, most = f->h->nodes > tail ? f->h->nodes : tail;
+    for (unsigned i = 0; i < f->pieces; i++) {
+        uint64_t size = piece_place(f, i + 1) - piece_place(f, i);
+        most = size > most ? size : most;
+    }
+    for (unsigned i = 0; i < f->slices; i++) {
+        uint64_t size = (slice_begin(f, i + 1) - slice_begin(f, i)) * sizeof(struct image_slot);
+        most = size > most ? size : most;
+    }
+    return most;
 }
 
-static int compile(struct image_builder *b, struct image_header *h)
+/* Everything but the late names and the checksum. */
+static void fill(struct fill *f)
 {
-    uint64_t at = image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0), end;
-    int err = place_nodes(b, at, h->summary.minimum, &end);
-    if (err)
-        return err;
-    plan(b, h, end);
-    b->image_size = h->size;
-    b->image = new_image(h->size);
-    if (!b->image || fill(b, b->image, h))
+    struct image_builder *b = f->b;
+    uint64_t tail = f->h->size - f->h->nsec;
+    crew_run(b->threads, f->pieces, fill_piece, f);
+    crew_run(b->threads, f->slices, fill_slice, f);
+    uint8_t *piece = sink_open(f->to, 0, f->h->nodes);
+    memcpy(piece, f->h, f->h->nodes);
+    sink_close(f->to, 0, f->h->nodes, piece);
+    piece = sink_open(f->to, f->h->nsec, tail);
+    put_tail(b, piece);
+    sink_close(f->to, f->h->nsec, tail, piece);
+}
+
+static void finish(struct fill *f, uint8_t *base)
+{
+    put_all_late(f, base);
+    ((struct image_header *)(void *)base)->checksum = image_checksum(base, f->h->size);
+}
+
+static int fill_memory(struct fill *f)
+{
+    f->b->image = f->to->memory = calloc(1, f->h->size);
+    if (!f->b->image)
         return ERR_MEMORY;
-    h->summary.bytes = h->size;
-    struct image_header *to = (void *)b->image;
-    memcpy(to, h, sizeof *h);
-    memcpy(to->text, b->origin, h->origin_len);
-    if (h->nsec3_salt_len)
-        memcpy(to->text + h->origin_len, b->nsec3_params.salt, h->nsec3_salt_len);
-    h->checksum = image_checksum(b->image, h->size);
-    memcpy(b->image, h, sizeof *h);
+    fill(f);
+    finish(f, f->b->image);
     return ERR_OK;
+}
+
+static int fill_file(struct fill *f, int fd)
+{
+    uint64_t size = f->h->size;
+    void *base = MAP_FAILED;
+    if (sink_begin(f->to, fd, f->b->threads, largest_piece(f)))
+        return ERR_MEMORY;
+    fill(f);
+    sink_end(f->to);
+    errno = atomic_load(&f->to->error);
+    if (!errno)
+        base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (base == MAP_FAILED)
+        return ERR_SYSTEM;
+    finish(f, base);
+    munmap(base, size);
+    return ERR_OK;
+}
+
+/* Into memory for -1. */
+static int compile_into(struct image_builder *b, int fd)
+{
+    struct sink sink = {.fd = -1};
+    struct fill f = {.b = b,
+                     .h = b->head,
+                     .to = &sink,
+                     .pieces = count_pieces(b),
+                     .slice_bits = SLICE_BITS,
+                     .entries = draft_alloc(b->name_count, sizeof *f.entries)};
+    while (b->head->slots >> f.slice_bits >= SLICES_MOST)
+        f.slice_bits++;
+    f.slices = (b->head->slots >> f.slice_bits) + 1;
+    f.begins = draft_alloc((size_t)f.pieces * (f.slices + 1), sizeof *f.begins);
+    int err = !f.entries || !f.begins ? ERR_MEMORY : fd < 0 ? fill_memory(&f) : fill_file(&f, fd);
+    int saved = errno;
+    free(f.entries);
+    free(f.begins);
+    errno = saved;
+    return err;
 }
 
 int image_builder_write(struct image_builder *b, int fd)
 {
-    int err = write_all(fd, b->image, b->image_size);
-    if (err)
+    struct sink file = {.fd = fd};
+    int err = ERR_OK;
+    if (b->image) {
+        sink_put(&file, 0, b->head->size, b->image);
+        errno = atomic_load(&file.error);
+        err = errno ? ERR_SYSTEM : ERR_OK;
+    } else {
+        err = compile_into(b, fd);
+    }
+    if (err == ERR_SYSTEM)
         snprintf(b->reason, sizeof b->reason, "cannot write the image: %s", strerror(errno));
     return err;
 }
@@ -503,6 +595,20 @@ int image_builder_write(struct image_builder *b, int fd)
 const void *image_builder_image(const struct image_builder *b)
 {
     return b->image;
+}
+
+/* Finds each name its place; a small image is there then, a large one is made when it is written.
+ */
+static int compile(struct image_builder *b, struct image_header *h)
+{
+    h->nodes = image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0);
+    uint64_t end;
+    int err = place_nodes(b, h->nodes, h->summary.minimum, &end);
+    if (!err)
+        err = plan(b, h, end);
+    if (!err && b->head->size <= IMAGE_SMALL)
+        err = compile_into(b, -1);
+    return err;
 }
 
 int image_builder_finish(struct image_builder *b, const uint8_t key[16],
@@ -533,6 +639,6 @@ int image_builder_finish(struct image_builder *b, const uint8_t key[16],
     err = compile(b, &h);
     if (err)
         return err;
-    *summary = h.summary;
+    *summary = b->head->summary;
     return fd < 0 ? ERR_OK : image_builder_write(b, fd);
 }

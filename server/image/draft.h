@@ -18,8 +18,6 @@
 #include "server/image/node.h"
 
 #define DRAFT_NONE UINT32_MAX
-enum { DRAFT_IMAGE_MAPPED = 256 << 10 }; /* bytes from which on an image has pages of its own */
-
 enum { DRAFT_REPEATS = 100, DRAFT_RECENT = 4096 };
 
 /* A name met in a part; its key follows it. Referred to by its place in the part's arena. */
@@ -104,8 +102,8 @@ struct image_builder {
     unsigned ahead_count;
     const void *files;
     size_t files_len;
-    uint8_t *image; /* compile.c; NULL before it is there */
-    uint64_t image_size;
+    struct image_header *head; /* compile.c: with the texts behind it; NULL before it is planned */
+    uint8_t *image;            /* compile.c: when it is small */
     char reason[160];
 };
 

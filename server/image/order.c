@@ -8,10 +8,11 @@
 #include "server/image/key.h"
 
 /* Range 0 is what is outside the zone, with the apex and what is above it; the others are the zone
- * cut by the names just below the apex, so that each can be put in order by a thread of its own.
+ * cut by the names just below the apex, so that several threads can put them in order, and each
+ * stays near while it is.
  *
  *   canonical order: range 0 up to the apex | range 1 | … | the rest of range 0 */
-enum { RANGES_MAX = CREW_MAX + 1, SAMPLE = 4096, FEW_MENTIONS = 65536, SORT_FEW = 32 };
+enum { RANGES_MAX = 65, SAMPLE = 4096, FEW_MENTIONS = 65536, SORT_FEW = 32 };
 
 /* In a range, the parent of what is just below the apex; and the name of the apex itself. */
 #define APEX (DRAFT_NONE - 1)
@@ -54,7 +55,8 @@ struct ordering {
     struct image_builder *b;
     struct image_part *parts[256];
     unsigned part_count, range_count;
-    uint64_t splits[RANGES_MAX];  /* range i + 1 ends before splits[i] */
+    uint64_t splits[RANGES_MAX];  /* range i + 1 ends before splits[i]; no more: UINT64_MAX */
+    unsigned split_step;          /* a power of 2: as many splits, and one less, are looked at */
     size_t (*counts)[RANGES_MAX]; /* of each part; then where its items go */
     struct range range[RANGES_MAX];
     const struct draft_mention *apex; /* in range 0 */
@@ -71,12 +73,12 @@ static size_t mention_words(const struct draft_mention *m)
 
 static unsigned range_of(const struct ordering *o, const struct draft_mention *m, uint64_t word)
 {
-    unsigned i = 0;
+    unsigned at = 0, step = o->split_step;
     if (m->outside)
         return 0;
-    while (i + 2 < o->range_count && word >= o->splits[i])
-        i++;
-    return i + 1;
+    for (; step; step /= 2)
+        at += word >= o->splits[at + step - 1] ? step : 0;
+    return at + 2 < o->range_count ? at + 1 : o->range_count - 1;
 }
 
 static void count_part(void *arg, unsigned number)
@@ -137,11 +139,12 @@ static void choose_splits(struct ordering *o, size_t words)
         seen += p->key_count;
     }
     qsort(sample, n, sizeof *sample, compare_words);
-    unsigned wanted = words / 4 < FEW_MENTIONS || n < least ? 1 : o->b->threads;
-    if (wanted > CREW_MAX)
-        wanted = CREW_MAX;
+    size_t wanted = n < least ? 1 : words / 4 / FEW_MENTIONS + 1;
+    if (wanted > RANGES_MAX - 1)
+        wanted = RANGES_MAX - 1;
+    memset(o->splits, 0xff, sizeof o->splits);
     o->range_count = 2;
-    for (unsigned i = 1; i < wanted; i++) {
+    for (size_t i = 1; i < wanted; i++) {
         uint64_t split = first_label(sample[n * i / wanted]);
         unsigned last = o->range_count - 2;
         if (split && (!last || split > o->splits[last - 1])) {
@@ -149,6 +152,8 @@ static void choose_splits(struct ordering *o, size_t words)
             o->range_count++;
         }
     }
+    for (o->split_step = 1; o->split_step * 2 + 1 < o->range_count; o->split_step *= 2)
+        ;
 }
 
 static int collect(struct ordering *o)

@@ -107,12 +107,12 @@ static int memory_file(void)
     return memfd_create("zonedeck-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
-/* Where the image goes: into the store, or into memory when there is none or it cannot be used. */
+/* Where the image goes: into the store, or into memory when it cannot be used. */
 static int open_target(const struct compile_job *job, struct compile_result *result)
 {
     int fd = -1;
-    result->pending = job->store && store_begin(job->store, job->zone, &fd) == ERR_OK;
-    if (job->store && !result->pending)
+    result->pending = store_begin(job->store, job->zone, &fd) == ERR_OK;
+    if (!result->pending)
         result->store_errno = errno;
     return result->pending ? fd : memory_file();
 }
@@ -142,6 +142,8 @@ static int build(const struct compile_job *job, struct image_builder *builder,
         result->packed = pack_add(job->pack, image_builder_image(builder), size);
         return result->packed ? ERR_OK : ERR_MEMORY;
     }
+    if (!job->store)
+        return ERR_OK;
     *fd = open_target(job, result);
     err = *fd < 0 ? ERR_SYSTEM : image_builder_write(builder, *fd);
     if (result->pending && !err)
@@ -174,7 +176,7 @@ void compile_finish(const struct compile_job *job, struct image_builder *builder
         return;
     }
     result->fd = fd;
-    result->in_memory = !result->pending && !result->packed;
+    result->in_memory = fd >= 0 && !result->pending;
 }
 
 void compile_keep(const struct compile_job *job, struct compile_result *result)
@@ -209,10 +211,12 @@ static int read_whole(struct reading *r)
     return r->failed ? ERR_MEMORY : err;
 }
 
-unsigned compile_threads(uint64_t bytes)
+unsigned compile_threads(const struct compile_job *job, uint64_t bytes)
 {
     uint64_t worth = bytes / SPLIT_LEAST;
     long cpus = worth > 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1; /* which reads a file */
+    if (job->yields && cpus > 1)
+        cpus = (cpus + 1) / 2;
     return cpus < 1 || worth < 1 ? 1 : worth < (uint64_t)cpus ? (unsigned)worth : (unsigned)cpus;
 }
 
@@ -224,7 +228,7 @@ static int read_split(struct reading *r)
                               .size = r->st.st_size,
                               .origin = job->zone->wire,
                               .origin_len = job->zone->wire_len,
-                              .threads = compile_threads((uint64_t)r->st.st_size),
+                              .threads = compile_threads(job, (uint64_t)r->st.st_size),
                               .builder = r->builder,
                               .progress = job->progress,
                               .ctx = job->ctx};
@@ -239,7 +243,7 @@ static int read_records(struct reading *r)
 {
     const struct config_zone *zone = r->job->zone;
     take_file(r, zone->file, 1, NULL);
-    if (compile_threads((uint64_t)r->st.st_size) < 2)
+    if (compile_threads(r->job, (uint64_t)r->st.st_size) < 2)
         return read_whole(r);
     int err = read_split(r);
     if (err != ERR_LIMIT)
@@ -257,7 +261,7 @@ static void read_zone(struct reading *r, const struct image_source *source)
     int err = read_records(r);
     if (!err) {
         image_builder_set_files(r->builder, r->files.data, r->files.len);
-        image_builder_set_threads(r->builder, compile_threads((uint64_t)r->st.st_size));
+        image_builder_set_threads(r->builder, compile_threads(r->job, (uint64_t)r->st.st_size));
     }
     if (err == ERR_MEMORY) {
         fail(r->result, err, EVENT_MEMORY_OUT, zone->file, err_text(err));
@@ -318,7 +322,7 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
                 sources_are_current(r.files.data, r.files.len);
     places_fini(&r.places);
     buf_fini(&r.files);
-    image_builder_free(r.builder);
+    result->spent = r.builder;
     close(fd);
     return same || result->status == ERR_MEMORY;
 }
@@ -360,8 +364,15 @@ void compile_zone(const struct compile_job *job, struct compile_result *result)
          "the file changes while it is read; replace it by rename, then reload");
 }
 
+void compile_forget(struct compile_result *result)
+{
+    image_builder_free(result->spent);
+    result->spent = NULL;
+}
+
 void compile_fini(struct compile_result *result)
 {
+    compile_forget(result);
     if (result->fd >= 0)
         close(result->fd);
     result->fd = -1;

@@ -24,13 +24,15 @@ struct compile_result {
     struct image_summary summary;
     struct buf text;  /* a line a finding: "FILE:LINE:COLUMN: severity: reason" */
     char reason[512]; /* the first error: "FILE:LINE:COLUMN: reason" */
+    struct image_builder *spent;
 };
 
 struct compile_job {
     const struct config_zone *zone;
-    const struct store *store;  /* NULL: the image is for a look only, and stays in memory */
+    const struct store *store;  /* NULL: the zone is only looked at, and there will be no image */
     struct pack_writer *pack;   /* where a small image goes; NULL none */
     bool keep_later;            /* a large image may stay pending, so that it is served sooner */
+    bool yields;                /* nobody waits for it: it leaves some processors to others */
     const struct image *served; /* the version of before, to compare with; NULL none */
     uint8_t key[16];
     void (*progress)(void *ctx, unsigned permille);
@@ -38,9 +40,12 @@ struct compile_job {
 };
 
 void compile_zone(const struct compile_job *job, struct compile_result *result);
+/* Frees what the zone was made from, which takes its time: after the result was told. */
+void compile_forget(struct compile_result *result);
+/* That too. */
 void compile_fini(struct compile_result *result);
 /* How many threads a zone of so many bytes, as text or on the wire, is worth. */
-unsigned compile_threads(uint64_t bytes);
+unsigned compile_threads(const struct compile_job *job, uint64_t bytes);
 /* Finishes a builder that has all its records into an image in memory; `where` goes before each
  * finding, or the line of `places` (NULL: none) it names. Used for files and transfers. */
 void compile_finish(const struct compile_job *job, struct image_builder *builder,

@@ -241,7 +241,7 @@ static void build(struct fetch *f, struct compile_result *result)
     char where[80];
     static const struct image_source none;
     snprintf(where, sizeof where, "%s", f->job->peer->text);
-    image_builder_set_threads(f->builder, compile_threads(f->outcome->bytes));
+    image_builder_set_threads(f->builder, compile_threads(&f->job->compile, f->outcome->bytes));
     compile_finish(&f->job->compile, f->builder, &none, where, NULL, result);
     compile_store(&f->job->compile, result);
     if (result->status == ERR_ZONE)
@@ -281,6 +281,6 @@ void fetch_zone(const struct fetch_job *job, struct transfer_outcome *outcome,
         if (f->fd >= 0)
             close(f->fd);
     }
-    image_builder_free(builder);
+    result->spent = builder;
     free(f);
 }

@@ -200,6 +200,7 @@ static void child_main(struct load_job *job, int channel)
         struct compile_job compile = {.zone = job->zones[i]->config,
                                       .store = &k->store,
                                       .keep_later = true,
+                                      .yields = job->zones[i]->has_image,
                                       .pack = job->count < PACK_LEAST ? NULL : &ctx.pack,
                                       .progress = child_progress,
                                       .ctx = &ctx};
@@ -219,6 +220,7 @@ static void child_main(struct load_job *job, int channel)
             child_packed(&ctx, &result, clk_mono_ns() - began);
         } else {
             child_report(&ctx, &result, clk_mono_ns() - began);
+            compile_forget(&result);
             child_store(&ctx, &compile, &result);
         }
         compile_fini(&result);

@@ -408,7 +408,7 @@ int refresh_primaries(struct zone *z)
     s->told = told;
     s->first = s->tried = 0;
     ask_cancel(&s->ask);
-    transfer_forget(z);
+    transfer_cancel(z);
     if (s->state != REFRESH_IDLE)
         s->state = REFRESH_IDLE;
     loop_set_timer(&z->keeper->loop, &s->next, clk_mono_ns());

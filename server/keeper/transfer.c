@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "backend/base/channel.h"
@@ -13,16 +14,21 @@
 #include "server/keeper/fetch.h"
 #include "server/keeper/zones.h"
 
-enum { FRAME_PROGRESS = 1, FRAME_OUTCOME };
+enum {
+    FRAME_PROGRESS = 1,
+    FRAME_OUTCOME,
+    FRAME_STORED /* int32_t errno: behind FRAME_OUTCOME with a pending image */
+};
 
 struct transfer_job {
     struct transfer_job *next;
     struct keeper *keeper;
-    struct zone *zone; /* NULL: it went away */
+    struct zone *zone;
     pid_t pid;
     struct loop_watch watch;
-    bool reported;
-    int memory, store_errno; /* memory: the image when it is not stored */
+    bool reported, delivered; /* delivered: the zone has what came */
+    bool storing;             /* its image is being put in its place */
+    int memory, store_errno;  /* memory: the image when it is not stored */
     struct transfer_outcome outcome;
 };
 
@@ -33,7 +39,7 @@ struct progress {
 struct outcome_frame {
     struct transfer_outcome outcome;
     int32_t store_errno;
-    uint32_t in_memory;
+    uint32_t has_fd, pending;
 };
 
 void transfer_init(struct keeper *k)
@@ -59,7 +65,10 @@ static void child_main(struct zone *z, bool force, int channel)
 {
     struct keeper *k = z->keeper;
     struct fetch_job job = {
-        .compile = {.zone = z->config, .store = &k->store},
+        .compile = {.zone = z->config,
+                    .store = &k->store,
+                    .keep_later = true,
+                    .yields = z->has_image && !z->expired},
         .peer = &z->config->primaries.items[z->secondary->transfer.primary],
         .has_serial = z->has_image && !force,
         .serial = z->summary.serial,
@@ -71,9 +80,16 @@ static void child_main(struct zone *z, bool force, int channel)
     memcpy(job.compile.key, k->store.key, sizeof job.compile.key);
     fetch_zone(&job, &frame.outcome, &result);
     frame.store_errno = result.store_errno;
-    frame.in_memory = result.fd >= 0 && result.in_memory;
+    frame.pending = result.pending;
+    frame.has_fd = result.fd >= 0 && (result.in_memory || result.pending);
     int err = channel_send(channel, FRAME_OUTCOME, &frame, sizeof frame, &result.fd,
-                           frame.in_memory ? 1 : 0, -1);
+                           frame.has_fd ? 1 : 0, -1);
+    if (!err && frame.pending) {
+        compile_forget(&result);
+        compile_keep(&job.compile, &result);
+        int32_t store_errno = result.store_errno;
+        err = channel_send(channel, FRAME_STORED, &store_errno, sizeof store_errno, NULL, 0, -1);
+    }
     child_exit(err ? 1 : 0);
 }
 
@@ -108,37 +124,56 @@ static void write_row(struct zone *z, const struct transfer_outcome *o, bool end
     stats_row_end(&row->seq);
 }
 
-/* The child is gone; says how it went. */
+/* Says how it went, and serves what came. */
+static void deliver(struct transfer_job *job, struct transfer_outcome o)
+{
+    struct zone *z = job->zone;
+    write_row(z, &o, true);
+    if (o.verdict == TRANSFER_COMPLETE) {
+        zone_unwritten(z, job->store_errno);
+        z->load_ns = o.took_ns;
+        int err = zone_take_image(z, job->memory, false);
+        job->memory = -1;
+        if (err) {
+            o.verdict = TRANSFER_LOCAL;
+            snprintf(o.reason, sizeof o.reason, "cannot take the new image: %s", err_text(err));
+        }
+    }
+    refresh_transferred(z, &o);
+}
+
+/* The image is in its place, or will never be. */
+static void stored(struct transfer_job *job, int store_errno)
+{
+    struct zone *z = job->zone;
+    bool storing = job->storing;
+    job->storing = false;
+    if (!storing)
+        return;
+    zone_unwritten(z, store_errno);
+    if (!store_errno)
+        zone_use_stored(z);
+    zone_show(z);
+}
+
+/* The child is gone. */
 static void finish(struct transfer_job *job)
 {
     struct keeper *k = job->keeper;
     struct zone *z = job->zone;
-    struct transfer_outcome o = job->outcome;
     char how[64];
     bool killed;
     child_wait(job->pid, how, &killed);
     if (!job->reported) {
-        o = (struct transfer_outcome){.verdict = TRANSFER_LOCAL};
-        snprintf(o.reason, sizeof o.reason, "the transfer process %s",
+        job->outcome = (struct transfer_outcome){.verdict = TRANSFER_LOCAL};
+        snprintf(job->outcome.reason, sizeof job->outcome.reason, "the transfer process %s",
                  *how ? how : "ended without a result");
     }
-    if (z) {
-        z->secondary->transfer.job = NULL;
-        write_row(z, &o, true);
-        if (o.verdict == TRANSFER_COMPLETE) {
-            zone_unwritten(z, job->store_errno);
-            z->load_ns = o.took_ns;
-            int err = zone_take_image(z, job->memory, false);
-            job->memory = -1;
-            if (err) {
-                o.verdict = TRANSFER_LOCAL;
-                snprintf(o.reason, sizeof o.reason, "cannot take the new image: %s", err_text(err));
-            }
-        }
-    }
+    stored(job, EIO);
+    z->secondary->transfer.job = NULL;
+    if (!job->delivered)
+        deliver(job, job->outcome);
     drop_job(job);
-    if (z)
-        refresh_transferred(z, &o);
     transfer_pump(k);
 }
 
@@ -146,12 +181,16 @@ static void take_frame(struct transfer_job *job, struct channel_frame *f)
 {
     struct progress p;
     struct outcome_frame o;
-    if (f->type == FRAME_PROGRESS && f->len == sizeof p && job->zone) {
+    int32_t store_errno;
+    if (f->type == FRAME_PROGRESS && f->len == sizeof p) {
         memcpy(&p, f->payload, sizeof p);
         struct transfer_outcome now = {
             .bytes = p.bytes, .records = p.records, .messages = p.messages};
         write_row(job->zone, &now, false);
-    } else if (f->type == FRAME_OUTCOME && f->len == sizeof o) {
+    } else if (f->type == FRAME_STORED && f->len == sizeof store_errno) {
+        memcpy(&store_errno, f->payload, sizeof store_errno);
+        stored(job, store_errno);
+    } else if (f->type == FRAME_OUTCOME && f->len == sizeof o && !job->reported) {
         memcpy(&o, f->payload, sizeof o);
         o.outcome.reason[sizeof o.outcome.reason - 1] = '\0';
         if ((unsigned)o.outcome.verdict > TRANSFER_LOCAL)
@@ -159,10 +198,13 @@ static void take_frame(struct transfer_job *job, struct channel_frame *f)
         job->outcome = o.outcome;
         job->store_errno = o.store_errno;
         job->reported = true;
-        if (o.in_memory && f->nfds) {
+        if (o.has_fd && f->nfds) {
             job->memory = f->fds[0];
             f->fds[0] = -1;
         }
+        job->storing = job->delivered = o.pending;
+        if (job->delivered)
+            deliver(job, job->outcome);
     }
 }
 
@@ -239,17 +281,28 @@ static void begin(struct zone *z)
     refresh_transferred(z, &o);
 }
 
+/* The first that can begin: one whose last image is still being stored waits for that. */
+static struct zone *take_next(struct transfers *t)
+{
+    struct zone **at = &t->head;
+    while (*at && (*at)->secondary->transfer.job)
+        at = &(*at)->secondary->transfer.next;
+    struct zone *z = *at;
+    if (!z)
+        return NULL;
+    *at = z->secondary->transfer.next;
+    if (!*at)
+        t->tail = at;
+    z->secondary->transfer.queued = false;
+    return z;
+}
+
 void transfer_pump(struct keeper *k)
 {
     struct transfers *t = &k->transfers;
-    while (t->head && t->running < TRANSFER_AT_ONCE && !k->stopping) {
-        struct zone *z = t->head;
-        t->head = z->secondary->transfer.next;
-        if (!t->head)
-            t->tail = &t->head;
-        z->secondary->transfer.queued = false;
+    struct zone *z;
+    while (t->running < TRANSFER_AT_ONCE && !k->stopping && (z = take_next(t)))
         begin(z);
-    }
 }
 
 void transfer_zone(struct zone *z, unsigned primary, bool urgent)
@@ -275,7 +328,14 @@ void transfer_zone(struct zone *z, unsigned primary, bool urgent)
     transfer_pump(z->keeper);
 }
 
-void transfer_forget(struct zone *z)
+static void end_job(struct transfer_job *job)
+{
+    job->zone->secondary->transfer.job = NULL;
+    child_kill(job->pid);
+    drop_job(job);
+}
+
+void transfer_cancel(struct zone *z)
 {
     struct transfers *t = &z->keeper->transfers;
     struct transfer_place *p = &z->secondary->transfer;
@@ -288,22 +348,30 @@ void transfer_forget(struct zone *z)
         p->queued = false;
         break;
     }
-    if (p->job) {
-        /* It must not store an image for a zone that is gone. */
-        struct transfer_job *job = p->job;
-        child_kill(job->pid);
-        drop_job(job);
-        p->job = NULL;
-    }
+    if (p->job && !p->job->storing)
+        end_job(p->job);
+}
+
+void transfer_forget(struct zone *z)
+{
+    transfer_cancel(z);
+    if (z->secondary->transfer.job)
+        end_job(z->secondary->transfer.job);
 }
 
 void transfer_fini(struct keeper *k)
 {
     while (k->transfers.jobs) {
         struct transfer_job *job = k->transfers.jobs;
-        if (job->zone)
+        char how[64];
+        bool killed;
+        if (job->storing) { /* what is served now is there at the next start */
             job->zone->secondary->transfer.job = NULL;
-        child_kill(job->pid);
-        drop_job(job);
+            shutdown(job->watch.fd, SHUT_RDWR);
+            child_wait(job->pid, how, &killed);
+            drop_job(job);
+        } else {
+            end_job(job);
+        }
     }
 }

@@ -1,7 +1,7 @@
 /* Inbound AXFR: a queue of zones, at most TRANSFER_AT_ONCE children, one zone each.
  *
  * The child connects, reads, checks and compiles; a stream that is cut or wrong anywhere leaves the
- * version that is served as it is. */
+ * version that is served as it is. A large image is served before it is on disk for good. */
 #pragma once
 
 #include <stdbool.h>
@@ -53,6 +53,9 @@ void transfer_fini(struct keeper *k);
 /* Asks for a transfer of a secondary from one of its primaries; refresh_transferred is told. */
 void transfer_zone(struct zone *z, unsigned primary, bool urgent);
 void transfer_pump(struct keeper *k);
+/* The zone is not to be transferred as asked; an image that is there already is still stored. */
+void transfer_cancel(struct zone *z);
+/* The zone goes away. */
 void transfer_forget(struct zone *z);
 /* The row of a zone and primary in the shared stats. */
 struct stats_transfer *transfer_row(const struct zone *z, unsigned primary);

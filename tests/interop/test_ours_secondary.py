@@ -170,6 +170,21 @@ def a_secondary_keeps_its_zones_over_a_restart():
 
 
 @case
+def what_was_just_served_is_kept():
+    """A large zone is served before it is on disk for good; who stops us then still finds it later."""
+    name = "large.test."
+    pair = Pair(PEERS[0], {name: ""})
+    zones.hosts(pair.files[name], name, 100000, serial=1)
+    with pair:
+        pair.ours.wait_serial(name, 1, seconds=60)
+        check_equal(pair.ours.stop(), 0, "exit status")
+        pair.peer.kill()
+        pair.ours.launch(wait=False)
+        pair.ours.wait_serial(name, 1)
+        check_equal(len(pair.ours.ask(f"h99000.{name}", "A").answer), 1, "answers")
+
+
+@case
 def serial_backwards():
     """An older serial at the primary is reported, not taken."""
     if STAND_IN:

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,40 +108,39 @@ static void test_canonical_order(void **state)
     image_close(image);
 }
 
-/* Every record that went in is found again, for a zone large enough to fill hash chains. */
-static void test_many_names(void **state)
+static size_t many_name(unsigned i, uint8_t wire[64])
 {
-    (void)state;
-    enum { COUNT = 20000 };
-    uint8_t origin[] = "\7example";
+    int n = snprintf((char *)wire + 1, 40, "h%u", i * 7919u);
+    wire[0] = (uint8_t)n;
+    memcpy(wire + 1 + n, "\7example", 9);
+    return (size_t)n + 10;
+}
+
+static struct image_builder *many_builder(unsigned count, unsigned threads)
+{
+    static const uint8_t origin[] = "\7example";
+    static const uint8_t soa[] =
+        "\2ns\7example\0\4host\7example\0\0\0\0\7\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1";
     struct image_builder *b = image_builder_new(origin, 9);
-    uint8_t soa[] = "\2ns\7example\0\4host\7example\0\0\0\0\7\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1";
+    uint8_t wire[64];
     assert_int_equal(image_builder_add(b, origin, 9, TYPE_SOA, 1, soa, sizeof soa - 1), 0);
     assert_int_equal(image_builder_add(b, origin, 9, TYPE_NS, 1, soa, 12), 0);
-    uint8_t wire[64];
-    for (unsigned i = 0; i < COUNT; i++) {
-        int n = snprintf((char *)wire + 1, 40, "h%u", i * 7919u);
-        wire[0] = (uint8_t)n;
-        memcpy(wire + 1 + n, origin, 9);
-        assert_int_equal(image_builder_add(b, wire, (size_t)n + 10, TYPE_A, 1, (uint8_t *)&i, 4),
-                         0);
+    for (unsigned i = 0; i < count; i++) {
+        size_t len = many_name(i, wire);
+        assert_int_equal(image_builder_add(b, wire, len, TYPE_A, 1, (uint8_t *)&i, 4), 0);
     }
-    int fd = memfd_create("zone", 0);
-    struct image_summary summary;
-    struct buf findings = {0};
-    assert_int_equal(image_builder_finish(b, zone_text_key, NULL, fd, &summary, &findings), 0);
-    image_builder_free(b);
-    struct image *image;
-    assert_int_equal(image_open(fd, 0, summary.bytes, zone_text_key, true, &image), 0);
-    assert_int_equal(image_verify(image), 0);
+    image_builder_set_threads(b, threads);
+    return b;
+}
+
+static void find_many(const struct image *image, unsigned count)
+{
     struct hash_key key = hash_key_from(zone_text_key);
-    for (unsigned i = 0; i < COUNT; i++) {
-        int n = snprintf((char *)wire + 1, 40, "h%u", i * 7919u);
-        wire[0] = (uint8_t)n;
-        memcpy(wire + 1 + n, origin, 9);
+    uint8_t wire[64];
+    for (unsigned i = 0; i < count; i++) {
         struct name name;
         uint64_t hash[NAME_MAX_LABELS + 1];
-        assert_true(name_read(&name, wire, (size_t)n + 10));
+        assert_true(name_read(&name, wire, many_name(i, wire)));
         name_hash(&name, &key, hash);
         const struct image_node *node = node_find(image, &name, 0, hash);
         assert_non_null(node);
@@ -148,9 +148,70 @@ static void test_many_names(void **state)
         record_read(type_find(TYPE_A), rrset_records(node_rrset(node, TYPE_A)), &record);
         assert_memory_equal(record.data, &i, 4);
     }
-    image_close(image);
-    close(fd);
-    buf_fini(&findings);
+    /* Those below the apex in canonical order. */
+    const struct image_node *last = NULL;
+    for (const struct image_node *n = node_next(image, NULL); n; n = node_next(image, n)) {
+        if (n->len < 2 || *n->label != 'h')
+            continue;
+        size_t least = last && last->len < n->len ? last->len : n->len;
+        int order = last ? memcmp(last->label, n->label, least) : -1;
+        assert_true(order < 0 || (order == 0 && last->len < n->len));
+        last = n;
+    }
+}
+
+/* Every record that went in is found again, in zones that are built in memory, and in one or in
+ * several pieces, slices of the hash table and ranges of names, by one or by several threads. */
+static void test_many_names(void **state)
+{
+    static const struct {
+        unsigned count, threads;
+    } rows[] = {{20, 1}, {20000, 1}, {20000, 3}, {200000, 1}, {200000, 3}};
+    (void)state;
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct image_builder *b = many_builder(rows[r].count, rows[r].threads);
+        int fd = memfd_create("zone", 0);
+        struct image_summary summary;
+        struct buf findings = {0};
+        assert_int_equal(image_builder_finish(b, zone_text_key, NULL, fd, &summary, &findings), 0);
+        assert_int_equal(!!image_builder_image(b), summary.bytes <= IMAGE_SMALL);
+        image_builder_free(b);
+        assert_int_equal(lseek(fd, 0, SEEK_END), summary.bytes);
+        struct image *image;
+        assert_int_equal(image_open(fd, 0, summary.bytes, zone_text_key, true, &image), 0);
+        assert_int_equal(image_verify(image), 0);
+        find_many(image, rows[r].count);
+        image_close(image);
+        close(fd);
+        buf_fini(&findings);
+    }
+}
+
+/* What cannot be written into one file is written into another. */
+static void test_write_again(void **state)
+{
+    static const unsigned counts[] = {20, 20000};
+    (void)state;
+    for (size_t r = 0; r < sizeof counts / sizeof *counts; r++) {
+        struct image_builder *b = many_builder(counts[r], 2);
+        struct image_summary summary;
+        struct buf findings = {0};
+        int full = memfd_create("full", MFD_ALLOW_SEALING), fd = memfd_create("zone", 0);
+        assert_int_equal(ftruncate(full, 512), 0);
+        assert_int_equal(fcntl(full, F_ADD_SEALS, F_SEAL_GROW), 0);
+        assert_int_equal(image_builder_finish(b, zone_text_key, NULL, -1, &summary, &findings), 0);
+        assert_int_equal(image_builder_write(b, full), ERR_SYSTEM);
+        assert_non_null(strstr(image_builder_reason(b), "cannot write the image"));
+        assert_int_equal(image_builder_write(b, fd), 0);
+        image_builder_free(b);
+        struct image *image;
+        assert_int_equal(image_open(fd, 0, summary.bytes, zone_text_key, true, &image), 0);
+        find_many(image, counts[r]);
+        image_close(image);
+        close(fd);
+        close(full);
+        buf_fini(&findings);
+    }
 }
 
 /* A damaged image is refused: by the checksum, and, were that right, by the walk; never a crash. */
@@ -288,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_findings),     cmocka_unit_test(test_canonical_order),
         cmocka_unit_test(test_many_names),   cmocka_unit_test(test_damage),
         cmocka_unit_test(test_nsec3_chains), cmocka_unit_test(test_same_content),
+        cmocka_unit_test(test_write_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
