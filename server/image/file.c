@@ -35,6 +35,12 @@ struct image_file *image_file_get(struct image_file *file)
     return file;
 }
 
+void image_file_rest(struct image_file *file)
+{
+    madvise((void *)(uintptr_t)file->base, file->size, MADV_DONTNEED);
+    file->rested = true;
+}
+
 void image_file_put(struct image_file *file)
 {
     if (!file || atomic_fetch_sub(&file->users, 1) != 1)

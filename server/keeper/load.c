@@ -386,7 +386,7 @@ static void take_pack(struct load_job *job, struct channel_frame *f)
     if (f->len != sizeof *m || !f->nfds || packs_take(k, f->fds[0], !m->store_errno, &pack))
         return;
     f->fds[0] = -1;
-    packs_put(k, job->pack);
+    packs_done(k, job->pack);
     job->pack = pack;
     job->pack_errno = m->store_errno;
     if (m->store_errno)
@@ -495,7 +495,7 @@ static void drop_job(struct load_job *job)
         close(fd);
     if (job->place)
         munmap(job->place, sizeof *job->place);
-    packs_put(k, job->pack);
+    packs_done(k, job->pack);
     free(job);
 }
 

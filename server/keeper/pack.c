@@ -12,7 +12,7 @@
 #include "backend/base/rnd.h"
 #include "server/image/layout.h"
 
-enum { UNIT = 8 };
+enum { UNIT = 8, WRITE = 64 << 10 };
 static const char suffix[] = ".pack";
 
 void pack_name(uint64_t id, char name[PACK_NAME_MAX])
@@ -78,10 +78,12 @@ uint64_t pack_checksum(const struct pack_header *h, const struct pack_entry *ent
     return XXH3_64bits_withSeed(h, offsetof(struct pack_header, checksum), index);
 }
 
+/* What is written at once the page cache may keep and map as one: a zone that is asked for shall
+ * not bring all others of its pack with it. */
 static int write_all(int fd, const uint8_t *from, size_t len)
 {
     while (len) {
-        ssize_t n = write(fd, from, len);
+        ssize_t n = write(fd, from, len < WRITE ? len : WRITE);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)

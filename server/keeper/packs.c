@@ -72,6 +72,13 @@ void packs_put(struct keeper *k, struct pack *pack)
     drop(k, pack);
 }
 
+void packs_done(struct keeper *k, struct pack *pack)
+{
+    if (pack)
+        image_file_rest(pack->file);
+    packs_put(k, pack);
+}
+
 /* The zone of a name, which mostly follows the one found before. */
 static struct zone *find_next(const struct keeper *k, const uint8_t *wire, size_t len, size_t *next)
 {
@@ -136,7 +143,7 @@ void packs_start(struct keeper *k, const uint64_t *ids, size_t count)
             continue;
         }
         take_images(k, pack);
-        packs_put(k, pack);
+        packs_done(k, pack);
         stats_heartbeat(k->stats, k->slot);
     }
     packs_tidy(k);
@@ -212,7 +219,7 @@ static bool rewrite(struct keeper *k, struct pack *pack)
         move(k, to, zones);
     else if (fd >= 0)
         close(fd);
-    packs_put(k, to);
+    packs_done(k, to);
     pack_writer_fini(&w);
     free(zones);
     return ok;

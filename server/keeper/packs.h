@@ -35,6 +35,8 @@ void packs_start(struct keeper *k, const uint64_t *ids, size_t count);
  * ERR_VERSION, ERR_CHECKSUM, ERR_SYSTEM, ERR_MEMORY. */
 int packs_take(struct keeper *k, int fd, bool stored, struct pack **pack);
 void packs_put(struct keeper *k, struct pack *pack);
+/* The same by who has gone through its images: they need not stay in memory. NULL is fine. */
+void packs_done(struct keeper *k, struct pack *pack);
 /* Zones left their packs: look soon whether one is worth writing anew. */
 void packs_tidy(struct keeper *k);
 void packs_fini(struct keeper *k);

@@ -112,8 +112,18 @@ static void drop_unused(struct zonefeed *f)
     }
 }
 
+/* Taking a zone reads its image, and so does asking it; after that few of many zones are asked. */
+static void rest_files(const struct zonefeed *f, bool again)
+{
+    for (struct image_file *file = f->files; file; file = file->next) {
+        if (again || !file->rested)
+            image_file_rest(file);
+    }
+}
+
 void zonefeed_flush(struct zonefeed *f)
 {
+    rest_files(f, false);
     if (f->gone && rebuild(f, current(f)->count, is_here, NULL) == ERR_OK)
         f->gone = false;
     if (!f->retired_count && !f->retired_table)
@@ -254,6 +264,7 @@ static int open_image(struct zonefeed *f, const struct feed_item *item,
         return err;
     if (!parts->image) {
         parts->file = file;
+        file->rested = false;
         parts->base = own.base;
     }
     const uint8_t *origin = image_get_origin(parts->image ? parts->image : &own, &len);
@@ -376,5 +387,6 @@ unsigned zonefeed_prove(const struct zonefeed *f)
             bad += !answers_soa(zone, table, &f->key, scratch);
     }
     free(scratch);
+    rest_files(f, true);
     return bad;
 }
