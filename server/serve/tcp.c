@@ -21,8 +21,7 @@ enum {
     PAGE = 4096,
     /* Whole pages, as they are given back whole: none may be of two connections. */
     BUFFERS = (IN_SIZE + OUT_SIZE + PAGE - 1) / PAGE * PAGE,
-    GIVE_BACK = 16384, /* a connection that used more returns its pages */
-    XFR_BURST = 16     /* messages before others get a turn */
+    GIVE_BACK = 16384 /* a connection that used more returns its pages */
 };
 
 struct connection {
@@ -428,12 +427,10 @@ void tcp_ready(struct worker *w, uint64_t data, uint32_t events, const struct zo
     bool ok = !(events & EPOLLERR);
     if (ok && events & (EPOLLIN | EPOLLHUP) && c->sent == c->out && !c->pinned)
         c->ended |= fill(w, i) < 0;
-    for (int burst = 0; ok && burst < XFR_BURST; burst++) {
+    if (ok) { /* one buffer full; then others get a turn, also while a zone is transferred */
         answer_buffered(w, i, zones);
         stream(w, i);
         ok = flush(w, i);
-        if (c->sent < c->out || (!c->pinned && !has_query(w, i)))
-            break;
     }
     bool idle = c->sent == c->out && !c->pinned && !has_query(w, i);
     if (!ok || ((c->ended || c->bad) && idle))
