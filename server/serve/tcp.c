@@ -25,7 +25,8 @@ enum {
 };
 
 struct connection {
-    int fd;                 /* -1 free */
+    bool used; /* by an open connection; all zero before, so that it costs no memory */
+    int fd;
     uint32_t in, out, sent; /* bytes in the buffers; of out, those already sent */
     uint32_t most;          /* bytes of the buffers ever used */
     uint32_t events;        /* what epoll watches for */
@@ -82,8 +83,6 @@ struct tcp_pool *tcp_pool_new(const struct tcp_limits *limits)
     }
     pool->limits = *limits;
     pool->buffers = p;
-    for (unsigned i = 0; i < count; i++)
-        pool->connection[i].fd = -1;
     return pool;
 }
 
@@ -177,7 +176,7 @@ static void close_connection(struct worker *w, unsigned i, enum counter why)
                                             : "the peer closed the connection");
     c->round++;
     close(c->fd);
-    c->fd = -1;
+    c->used = false;
     stats_add(w->stats, why, 1);
     if (c->most > GIVE_BACK)
         madvise(in_buffer(w->tcp, i), BUFFERS, MADV_DONTNEED);
@@ -202,9 +201,9 @@ static struct room look_for_room(const struct tcp_pool *pool, uint64_t client)
     struct room room = {-1, -1, -1, 0};
     for (int i = 0; i < (int)pool->limits.connections; i++) {
         const struct connection *c = &pool->connection[i];
-        bool own = c->fd >= 0 && c->client == client;
+        bool own = c->used && c->client == client;
         room.own += own;
-        if (c->fd < 0) {
+        if (!c->used) {
             room.free = room.free < 0 ? i : room.free;
         } else if (!c->pinned && c->out == c->sent) {
             take_older(pool, &room.idle, i);
@@ -237,7 +236,8 @@ static void open_connection(struct worker *w, unsigned i, int fd,
                             const struct sockaddr_storage *source)
 {
     struct connection *c = &w->tcp->connection[i];
-    *c = (struct connection){.fd = fd,
+    *c = (struct connection){.used = true,
+                             .fd = fd,
                              .round = c->round,
                              .active = clk_mono_ns(),
                              .events = EPOLLIN,
@@ -246,7 +246,7 @@ static void open_connection(struct worker *w, unsigned i, int fd,
     struct epoll_event e = {.events = EPOLLIN, .data.u64 = epoll_data(w, i)};
     if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
         close(fd);
-        c->fd = -1;
+        c->used = false;
         return;
     }
     w->tcp->open++;
@@ -422,7 +422,7 @@ void tcp_ready(struct worker *w, uint64_t data, uint32_t events, const struct zo
 {
     unsigned i = (uint32_t)data - WORKER_SOCKETS;
     struct connection *c = &w->tcp->connection[i];
-    if (c->fd < 0 || c->round != data >> 32)
+    if (!c->used || c->round != data >> 32)
         return;
     bool ok = !(events & EPOLLERR);
     if (ok && events & (EPOLLIN | EPOLLHUP) && c->sent == c->out && !c->pinned)
@@ -453,7 +453,7 @@ unsigned tcp_tick(struct worker *w, bool draining)
 {
     int64_t now = clk_mono_ns();
     for (unsigned i = 0; i < w->tcp->limits.connections; i++) {
-        if (w->tcp->connection[i].fd >= 0 &&
+        if (w->tcp->connection[i].used &&
             is_late(&w->tcp->connection[i], &w->tcp->limits, now, draining))
             close_connection(w, i, COUNTER_TCP_TIMEOUT);
     }
