@@ -38,6 +38,7 @@ struct zone {
     _Atomic uint32_t pins; /* transfers that still read the image, and one for the table */
     uint8_t flags;         /* ZONE_* of backend/contract/message.h */
     uint8_t name_len, labels;
+    bool proven;         /* the writer's: it has answered for its SOA */
     uint8_t bare_name[]; /* when there is no image: use zone_name */
 };
 

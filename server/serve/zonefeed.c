@@ -271,6 +271,23 @@ static int open_image(struct zonefeed *f, const struct feed_item *item,
     return name_equal(origin, len, item->name, item->name_len) ? ERR_OK : ERR_FORMAT;
 }
 
+static bool answers_soa(const struct zone *zone, const struct zone_table *zones,
+                        const struct hash_key *key, struct answer_scratch *scratch)
+{
+    uint8_t query[DNS_HEADER + NAME_MAX_LEN + 4] = {[5] = 1}, out[DNS_UDP_PLAIN * 8];
+    memcpy(query + DNS_HEADER, zone_name(zone), zone->name_len);
+    wire_put16(query + DNS_HEADER + zone->name_len, TYPE_SOA);
+    wire_put16(query + DNS_HEADER + zone->name_len + 2, CLASS_IN);
+    struct answer answer;
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    struct answer_facts facts = {.source = &nobody, .tcp = true};
+    scratch->near = NULL;
+    answer_query(&answer, scratch, zones, key, query, (size_t)DNS_HEADER + zone->name_len + 4,
+                 &facts, out, sizeof out);
+    return answer.kind == ANSWER_REPLY && answer.rcode == RCODE_NOERROR && !answer.nodata &&
+           (wire_get16(out + 2) & FLAG_AA);
+}
+
 static int take_zone(struct zonefeed *f, const struct feed_item *item,
                      const struct frame_files *files)
 {
@@ -291,6 +308,8 @@ static int take_zone(struct zonefeed *f, const struct feed_item *item,
     err = put(f, zone);
     if (err)
         zone_unpin(zone);
+    else if (!f->synced && zone->image) /* while it is near; the keeper makes the next ones */
+        zone->proven = answers_soa(zone, current(f), &f->key, &f->scratch);
     return err;
 }
 
@@ -360,33 +379,15 @@ int zonefeed_take(struct zonefeed *f, struct channel_frame *frame)
     }
 }
 
-static bool answers_soa(const struct zone *zone, const struct zone_table *zones,
-                        const struct hash_key *key, struct answer_scratch *scratch)
-{
-    uint8_t query[DNS_HEADER + NAME_MAX_LEN + 4] = {[5] = 1}, out[DNS_UDP_PLAIN * 8];
-    memcpy(query + DNS_HEADER, zone_name(zone), zone->name_len);
-    wire_put16(query + DNS_HEADER + zone->name_len, TYPE_SOA);
-    wire_put16(query + DNS_HEADER + zone->name_len + 2, CLASS_IN);
-    struct answer answer;
-    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    struct answer_facts facts = {.source = &nobody, .tcp = true};
-    answer_query(&answer, scratch, zones, key, query, (size_t)DNS_HEADER + zone->name_len + 4,
-                 &facts, out, sizeof out);
-    return answer.kind == ANSWER_REPLY && answer.rcode == RCODE_NOERROR && !answer.nodata &&
-           (wire_get16(out + 2) & FLAG_AA);
-}
-
-unsigned zonefeed_prove(const struct zonefeed *f)
+unsigned zonefeed_prove(struct zonefeed *f)
 {
     const struct zone_table *table = current(f);
-    struct answer_scratch *scratch = calloc(1, sizeof *scratch);
     unsigned bad = 0;
-    for (uint32_t i = 0; scratch && i < table->slots; i++) {
+    for (uint32_t i = 0; i < table->slots; i++) {
         const struct zone *zone = atomic_load_explicit(&table->slot[i], memory_order_relaxed);
-        if (zone && zone->image && !(zone->flags & ZONE_IS_EXPIRED))
-            bad += !answers_soa(zone, table, &f->key, scratch);
+        if (zone && zone->image && !(zone->flags & ZONE_IS_EXPIRED) && !zone->proven)
+            bad += !answers_soa(zone, table, &f->key, &f->scratch);
     }
-    free(scratch);
     rest_files(f, true);
     return bad;
 }

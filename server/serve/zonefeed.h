@@ -30,6 +30,7 @@ struct zonefeed {
     struct zone_rules *rules[ZONEFEED_RULES]; /* by what they say */
     struct zone_rules **numbered;             /* those of the frame at hand */
     size_t numbered_cap;
+    struct answer_scratch scratch;
 };
 
 /* `publish` gets an empty table. ERR_MEMORY. */
@@ -41,5 +42,6 @@ void zonefeed_restart(struct zonefeed *feed);
 int zonefeed_take(struct zonefeed *feed, struct channel_frame *frame);
 /* Lets go of what is gone and frees what was replaced; call when no frame is left to take. */
 void zonefeed_flush(struct zonefeed *feed);
-/* Asks every zone that can be served for its SOA; returns how many did not answer as they must. */
-unsigned zonefeed_prove(const struct zonefeed *feed);
+/* Asks every zone that can be served for its SOA, but those that answered when they were taken
+ * before the first account was complete; returns how many did not answer as they must. */
+unsigned zonefeed_prove(struct zonefeed *feed);
