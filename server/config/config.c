@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "backend/base/err.h"
+#include "server/config/entries.h"
 #include "server/config/report.h"
 #include "server/config/schema.h"
 #include "server/config/tree.h"
@@ -113,15 +114,23 @@ static void fill(struct owner *owner, const char *path, const char *text, size_t
                               .zone_arena = with_zones ? &owner->zones : NULL,
                               .config = &owner->config};
     r.folder = folder_of(&owner->arena, path);
-    struct tree_node *root = r.folder ? tree_parse(text, len, &tree, report) : NULL;
+    struct entries entries = {0};
+    bool ok = r.folder && entries_take(&entries, text, len);
+    struct tree_node *root = NULL;
+    if (ok)
+        root = entries.rest ? tree_parse(entries.rest, entries.rest_len, &tree, report)
+                            : tree_parse(text, len, &tree, report);
     if (root)
         read_tree(&r, root);
+    if (root)
+        zones_take_entries(&r, &entries);
     zones_finish(&r);
     free(r.zones);
+    entries_fini(&entries);
     arena_wipe(&tree); /* it has the secrets as they were written */
     arena_fini(&tree);
     set_defaults(&owner->config, &owner->arena);
-    if (owner->arena.failed || owner->zones.failed || !r.folder)
+    if (owner->arena.failed || owner->zones.failed || !ok)
         report->failed = true;
 }
 

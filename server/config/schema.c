@@ -297,10 +297,29 @@ static void refuse_unknown(struct schema_reader *r, const char *in, const struct
     buf_fini(&advice);
 }
 
-static const struct schema_key *find_key(const char *in, const struct tree_node *name)
+/* The rows of a mapping stand together. Very many mappings in a row are zones. */
+static const struct schema_key *rows_of(struct schema_reader *r, const char *in)
 {
-    for (const struct schema_key *k = schema_keys; k->name; k++) {
-        if (strcmp(k->in, in) == 0 && name->kind == TREE_TEXT && strlen(k->name) == name->len &&
+    const struct schema_key *k = r->rows ? r->rows : schema_keys;
+    if (strcmp(k->in, in) != 0) {
+        for (k = schema_keys; strcmp(k->in, in) != 0;)
+            k++;
+    }
+    r->rows = k;
+    return k;
+}
+
+static bool same_rows(const struct schema_key *a, const struct schema_key *b)
+{
+    return b->name && (a->in == b->in || strcmp(a->in, b->in) == 0);
+}
+
+static const struct schema_key *find_key(struct schema_reader *r, const char *in,
+                                         const struct tree_node *name)
+{
+    const struct schema_key *rows = rows_of(r, in);
+    for (const struct schema_key *k = rows; same_rows(rows, k); k++) {
+        if (name->kind == TREE_TEXT && strlen(k->name) == name->len &&
             memcmp(k->name, name->text, name->len) == 0)
             return k;
     }
@@ -311,7 +330,7 @@ static void read_pair(struct schema_reader *r, const char *in, const struct tree
                       const struct tree_node *name, char *base, bool early)
 {
     char path[SCHEMA_PATH_MAX];
-    const struct schema_key *key = find_key(in, name);
+    const struct schema_key *key = find_key(r, in, name);
     if ((key && key->early) != early)
         return;
     if (!key) {
@@ -337,8 +356,9 @@ void schema_read_map(struct schema_reader *r, const char *in, const struct tree_
              name = name->next->next)
             read_pair(r, in, node, name, base, pass == 0);
     }
-    for (const struct schema_key *k = schema_keys; k->name; k++) {
-        if (k->required && strcmp(k->in, in) == 0 && !tree_get(node, k->name))
+    const struct schema_key *rows = rows_of(r, in);
+    for (const struct schema_key *k = rows; same_rows(rows, k); k++) {
+        if (k->required && !tree_get(node, k->name))
             report_add(r->report, node->line, node->column, "%s is missing; add for example %s",
                        schema_path(k, path), k->example);
     }

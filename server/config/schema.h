@@ -27,6 +27,7 @@ struct schema_reader {
     struct arena *zone_arena; /* of the zones; NULL: they are passed over */
     const char *folder;       /* where relative paths start; absolute */
     struct config *config;
+    const struct schema_key *rows; /* schema.c: those of the mapping read last */
     struct schema_zone *zones; /* in the order of the file; malloc'ed, the caller's to free */
     size_t zone_count, zone_cap;
 };

@@ -51,6 +51,11 @@ static bool check_bytes(const char *text, size_t len, struct report *report)
     unsigned line = 1, column = 1;
     for (size_t at = 0; at < len;) {
         const unsigned char *p = (const unsigned char *)text + at;
+        if (*p >= ' ' && *p < 0x7f) {
+            at++;
+            column++;
+            continue;
+        }
         size_t n = utf8_length(p, len - at);
         bool control = (*p < ' ' && *p != '\t' && *p != '\n' && *p != '\r') || *p == 0x7f;
         if (n == 0 || control) {

@@ -220,6 +220,45 @@ static void read_entry(struct schema_reader *r, const struct tree_node *node)
     }
 }
 
+/* A text of a tree; `buffer` is where it is kept. */
+static struct tree_node text_node(const struct entry_value *value, char *buffer)
+{
+    memcpy(buffer, value->text, value->len);
+    buffer[value->len] = '\0';
+    return (struct tree_node){.kind = TREE_TEXT,
+                              .line = value->line,
+                              .column = value->column,
+                              .text = buffer,
+                              .len = value->len};
+}
+
+static void take_entry(struct schema_reader *r, const struct entry *e)
+{
+    char text[4][ENTRY_VALUE_MAX + 1];
+    struct tree_node node[4] = {text_node(&e->name_key, text[0]), text_node(&e->name, text[1]),
+                                text_node(&e->file_key, text[2]), text_node(&e->file, text[3])};
+    for (unsigned i = 0; i < 3; i++)
+        node[i].next = &node[i + 1];
+    struct tree_node map = {.kind = TREE_MAP,
+                            .line = e->line,
+                            .column = e->column,
+                            .first = &node[0],
+                            .last = &node[3],
+                            .count = 4};
+    read_entry(r, &map);
+}
+
+void zones_take_entries(struct schema_reader *r, const struct entries *entries)
+{
+    struct arena *kept = r->arena;
+    if (!r->zone_arena)
+        return;
+    r->arena = r->zone_arena;
+    for (size_t i = 0; i < entries->count && !report_full(r->report); i++)
+        take_entry(r, &entries->items[i]);
+    r->arena = kept;
+}
+
 void read_zones(struct schema_reader *r, const struct schema_key *key,
                 const struct tree_node *value, void *to)
 {
