@@ -89,11 +89,11 @@ static bool take_value(struct cursor *c, struct entry_value *value)
 }
 
 /* KEY and its value. */
-static bool take_pair(struct cursor *c, const char *key, struct entry_value *place,
-                      struct entry_value *value)
+static bool take_pair(struct cursor *c, const char *key, struct entry_value *value)
 {
-    if (!take_value(c, place) || place->len != strlen(key) ||
-        memcmp(place->text, key, place->len) || !skip(c, ": "))
+    struct entry_value found;
+    if (!take_value(c, &found) || found.len != strlen(key) || memcmp(found.text, key, found.len) ||
+        !skip(c, ": "))
         return false;
     skip_spaces(c);
     return take_value(c, value);
@@ -107,21 +107,19 @@ static bool is_over(const struct cursor *c)
 /* - {name: NAME, file: FILE} */
 static bool take_flow(struct cursor c, struct entry *e)
 {
-    e->column = (unsigned)(c.at - c.line->at) + 1;
-    return skip(&c, "{") && take_pair(&c, "name", &e->name_key, &e->name) && skip(&c, ", ") &&
-           take_pair(&c, "file", &e->file_key, &e->file) && skip(&c, "}") && is_over(&c);
+    return skip(&c, "{") && take_pair(&c, "name", &e->name) && skip(&c, ", ") &&
+           take_pair(&c, "file", &e->file) && skip(&c, "}") && is_over(&c);
 }
 
 /* - name: NAME, and under it file: FILE. */
 static bool take_block(struct cursor c, const char *end, struct entry *e, struct line *second)
 {
     unsigned indent = (unsigned)(c.at - c.line->at);
-    e->column = indent + 1;
-    if (!take_pair(&c, "name", &e->name_key, &e->name) || !is_over(&c) ||
+    if (!take_pair(&c, "name", &e->name) || !is_over(&c) ||
         !read_line(second, c.line->next, end, c.line->number + 1) || second->indent != indent)
         return false;
     c = (struct cursor){second, second->at + indent};
-    return take_pair(&c, "file", &e->file_key, &e->file) && is_over(&c);
+    return take_pair(&c, "file", &e->file) && is_over(&c);
 }
 
 /* Does the entry end before the next line that says something? */

@@ -4,10 +4,10 @@
  *
  *     - {name: example.com., file: example.com.zone}
  *
- * or the same in two lines, of which libyaml makes a dozen events each. Such entries of the block list
- * `zones` are taken from the text; what is left is the same document without them, each line at its
- * place, for libyaml to read. Only what YAML cannot mean in another way is taken, and nothing at all
- * when anything around is unusual: then libyaml reads all of it. */
+ * or the same in two lines, of which libyaml makes a dozen events each. Such entries of the block
+ * list `zones` are taken from the text; what is left is the same document without them, each line
+ * at its place, for libyaml to read. Only what YAML cannot mean in another way is taken, and
+ * nothing at all when anything around is unusual: then libyaml reads all of it. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +22,8 @@ struct entry_value {
 };
 
 struct entry {
-    unsigned line, column; /* of the mapping */
-    struct entry_value name_key, name, file_key, file;
+    unsigned line; /* of the mapping */
+    struct entry_value name, file;
 };
 
 struct entries {

@@ -28,7 +28,7 @@ struct schema_reader {
     const char *folder;       /* where relative paths start; absolute */
     struct config *config;
     const struct schema_key *rows; /* schema.c: those of the mapping read last */
-    struct schema_zone *zones; /* in the order of the file; malloc'ed, the caller's to free */
+    struct schema_zone *zones;     /* in the order of the file; malloc'ed, the caller's to free */
     size_t zone_count, zone_cap;
 };
 
@@ -51,6 +51,8 @@ struct schema_key {
 /* Ends with a row whose name is NULL. */
 extern const struct schema_key schema_keys[];
 
+/* The row of a key that there is. */
+const struct schema_key *schema_row(const char *in, const char *name);
 /* Reads a mapping by the rows that stand in `in`; `base` is what their offsets count from. */
 void schema_read_map(struct schema_reader *r, const char *in, const struct tree_node *node,
                      void *base);

@@ -232,30 +232,29 @@ static struct tree_node text_node(const struct entry_value *value, char *buffer)
                               .len = value->len};
 }
 
-static void take_entry(struct schema_reader *r, const struct entry *e)
+static void take_entry(struct schema_reader *r, const struct entry *e,
+                       const struct schema_key *name, const struct schema_key *file)
 {
-    char text[4][ENTRY_VALUE_MAX + 1];
-    struct tree_node node[4] = {text_node(&e->name_key, text[0]), text_node(&e->name, text[1]),
-                                text_node(&e->file_key, text[2]), text_node(&e->file, text[3])};
-    for (unsigned i = 0; i < 3; i++)
-        node[i].next = &node[i + 1];
-    struct tree_node map = {.kind = TREE_MAP,
-                            .line = e->line,
-                            .column = e->column,
-                            .first = &node[0],
-                            .last = &node[3],
-                            .count = 4};
-    read_entry(r, &map);
+    char name_text[ENTRY_VALUE_MAX + 1], file_text[ENTRY_VALUE_MAX + 1];
+    struct tree_node name_node = text_node(&e->name, name_text);
+    struct tree_node file_node = text_node(&e->file, file_text);
+    struct zone_entry entry = {.zone.line = e->line};
+    name->read(r, name, &name_node, (char *)&entry + name->offset);
+    file->read(r, file, &file_node, (char *)&entry + file->offset);
+    if (entry.zone.wire_len > 0)
+        add_zone(r, &entry.zone, &name_node);
 }
 
 void zones_take_entries(struct schema_reader *r, const struct entries *entries)
 {
+    const struct schema_key *name = schema_row("zones[]", "name");
+    const struct schema_key *file = schema_row("zones[]", "file");
     struct arena *kept = r->arena;
     if (!r->zone_arena)
         return;
     r->arena = r->zone_arena;
     for (size_t i = 0; i < entries->count && !report_full(r->report); i++)
-        take_entry(r, &entries->items[i]);
+        take_entry(r, &entries->items[i], name, file);
     r->arena = kept;
 }
 

@@ -320,8 +320,10 @@ static void on_check(void *ctx)
             load_zone(z);
     }
     k->checking = k->checked < k->zone_count;
+    /* Of very many zones what is kept is to be served first. */
+    int64_t pause = k->checked == CHECKED_A_TURN ? 100 * CLK_MS : 0;
     if (k->checking)
-        loop_set_timer(&k->loop, &k->check, clk_mono_ns());
+        loop_set_timer(&k->loop, &k->check, clk_mono_ns() + pause);
     else
         check_settled(k);
 }
