@@ -52,10 +52,11 @@ char *readers_path(struct schema_reader *r, const struct schema_key *key,
         schema_refuse(r, key, value, "is too long for a path; shorten it");
         return NULL;
     }
+    if (!folder)
+        return arena_copy(r->arena, text, len);
     char *path = arena_alloc(r->arena, folder + len + 1);
     if (path)
-        snprintf(path, folder + len + 1, "%s%s%s", folder ? r->folder : "", folder ? "/" : "",
-                 text);
+        snprintf(path, folder + len + 1, "%s/%s", r->folder, text);
     return path;
 }
 

@@ -84,7 +84,7 @@ static size_t put_byte(uint8_t byte, char *out)
     if (byte <= ' ' || byte >= 0x7f)
         return (size_t)sprintf(out, "\\%03u", byte);
     size_t n = 0;
-    if (strchr(".\\\"();@$", byte))
+    if (byte != '-' && !isalnum(byte) && strchr(".\\\"();@$", byte))
         out[n++] = '\\';
     out[n++] = (char)byte;
     return n;
