@@ -203,7 +203,7 @@ static void clear(struct answer *a)
     a->kind = ANSWER_NONE;
     a->len = 0;
     a->truncated = a->referral = a->nodata = a->edns = a->dnssec_ok = false;
-    a->transfer_refused = a->notify_refused = false;
+    a->transfer_refused = a->notify_refused = a->alias = false;
     a->cookie = COOKIE_BAD;
     a->extended_error = EDE_NONE;
     a->signature = TSIG_GOOD;

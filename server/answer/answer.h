@@ -67,6 +67,7 @@ struct answer {
     size_t len;
     unsigned rcode; /* with the EDNS part */
     bool truncated, referral, nodata, edns, dnssec_ok;
+    bool alias; /* it goes on at the target of a CNAME or DNAME */
     bool transfer_refused, notify_refused;
     enum cookie_verdict
         cookie;              /* not COOKIE_BAD: the client receives what is sent to its address */

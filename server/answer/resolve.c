@@ -49,6 +49,7 @@ static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
     if (!name_read(name, wire, len))
         return false;
     r->name = name;
+    r->answer->alias = true;
     const struct zone *zone =
         zone_table_match(r->zones, r->zone, name, r->key, r->answer->hash, r->qtype);
     if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED ||

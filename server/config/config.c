@@ -103,8 +103,9 @@ static void read_tree(struct schema_reader *r, const struct tree_node *root)
                    tree_kind_name(root));
 }
 
-static void fill(struct owner *owner, const char *path, const char *text, size_t len,
-                 bool with_zones, struct report *report)
+/* Plain zones are found without libyaml when they may be; returns whether there were any. */
+static bool fill(struct owner *owner, const char *path, const char *text, size_t len,
+                 bool with_zones, bool may_be_plain, struct report *report)
 {
     struct arena tree = {0};
     owner->config.tcp = default_tcp;
@@ -115,7 +116,8 @@ static void fill(struct owner *owner, const char *path, const char *text, size_t
                               .config = &owner->config};
     r.folder = folder_of(&owner->arena, path);
     struct entries entries = {0};
-    bool ok = r.folder && entries_take(&entries, text, len);
+    bool ok = r.folder && (!may_be_plain || entries_take(&entries, text, len));
+    bool plain = entries.count > 0;
     struct tree_node *root = NULL;
     if (ok)
         root = entries.rest ? tree_parse(entries.rest, entries.rest_len, &tree, report)
@@ -132,6 +134,7 @@ static void fill(struct owner *owner, const char *path, const char *text, size_t
     set_defaults(&owner->config, &owner->arena);
     if (owner->arena.failed || owner->zones.failed || !ok)
         report->failed = true;
+    return plain;
 }
 
 static struct config *parse(const char *path, const char *text, size_t len, bool with_zones,
@@ -140,10 +143,17 @@ static struct config *parse(const char *path, const char *text, size_t len, bool
     struct report report;
     struct owner *owner = calloc(1, sizeof *owner);
     report_init(&report, path);
-    if (owner)
-        fill(owner, path, text, len, with_zones, &report);
-    else
+    if (!owner)
         report.failed = true;
+    else if (fill(owner, path, text, len, with_zones, true, &report) && report_any(&report)) {
+        /* What is wrong is said of the text as it is. */
+        report_fini(&report);
+        report_init(&report, path);
+        arena_fini(&owner->zones);
+        arena_fini(&owner->arena);
+        *owner = (struct owner){0};
+        fill(owner, path, text, len, with_zones, false, &report);
+    }
     bool bad = report_any(&report);
     report_write(&report, errors);
     report_fini(&report);

@@ -128,8 +128,7 @@ static bool ends_before(const char *at, const char *end, unsigned indent)
     struct line l;
     for (; read_line(&l, at, end, 0); at = l.next) {
         if (!is_blank(&l))
-            return l.indent < indent || (l.indent == indent && l.at[indent] == '-') ||
-                   (l.indent == 0 && indent == 0);
+            return l.at[l.indent] == '-' ? l.indent == indent : l.indent == 0;
     }
     return true;
 }
@@ -185,6 +184,8 @@ static enum taken take_line(struct entries *e, struct line *l, const char *end, 
     struct line second = *l;
     bool begins = !is_blank(l) && l->indent == indent && skip(&c, "- ");
     skip_spaces(&c);
+    if (!is_blank(l) && l->indent < indent)
+        return UNUSUAL;
     if (!begins || (!take_flow(c, &item) && !take_block(c, end, &item, &second)))
         return is_usual(l) ? LEFT : UNUSUAL;
     if (!ends_before(second.next, end, indent))
@@ -197,7 +198,7 @@ static enum taken take_line(struct entries *e, struct line *l, const char *end, 
 static enum taken take_all(struct entries *e, const char *text, const char *end)
 {
     struct line l;
-    bool inside = false, known = false;
+    bool inside = false, seen = false, known = false;
     unsigned indent = 0, number = 1;
     for (const char *at = text; read_line(&l, at, end, number); at = l.next) {
         if (inside && l.indent == 0 && !is_blank(&l) && *l.at != '-')
@@ -213,8 +214,11 @@ static enum taken take_all(struct entries *e, const char *text, const char *end)
             return taken;
         if (taken == LEFT)
             keep(e, &l, end);
-        if (is_zones(&l))
-            inside = true;
+        if (is_zones(&l)) {
+            if (seen)
+                return UNUSUAL;
+            inside = seen = true;
+        }
         number = l.number + 1;
     }
     return e->count ? TAKEN : LEFT;

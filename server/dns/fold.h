@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "name_load_few overlaps bytes");
+
 /* Eight bytes with A-Z made a-z, all others as they are. */
 static inline uint64_t name_fold8(uint64_t x)
 {

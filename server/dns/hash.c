@@ -22,6 +22,7 @@ struct hash_key hash_key_from(const uint8_t bytes[16])
     memcpy(key.k, bytes, sizeof key.k);
     uint64_t a = key.k[0], b = key.k[1];
     key.offset = draw(&a) ^ rotl(draw(&b), 32);
+    key.offset_low = draw(&a) ^ rotl(draw(&b), 32);
     for (unsigned i = 0; i < HASH_WORDS; i++) {
         key.factor[i].low = draw(&a) ^ rotl(draw(&b), 32);
         key.factor[i].high = draw(&a) ^ rotl(draw(&b), 32);

@@ -4,9 +4,9 @@
  *
  * A label and the hash of its parent are up to nine words of 64 bits. Each is multiplied by a
  * secret factor of 128 bits; the upper half of the sum is the hash. Two names chosen without
- * knowledge of the factors collide with a probability of 2^-64 a label (multilinear hashing:
- * Carter, Wegman 1981; Lemire, Kaser 2014), which is proven and a third of the work of SipHash.
- * Nobody outside sees a hash, so none helps to guess the factors. */
+ * knowledge of random factors collide with a probability of 2^-64 a label (multilinear hashing:
+ * Carter, Wegman 1981; Lemire, Kaser 2014), at a third of the work of SipHash. Ours are drawn from
+ * the key. Nobody outside sees a hash, so none helps to guess them. */
 #pragma once
 
 #include <stddef.h>
@@ -19,7 +19,7 @@ enum { HASH_WORDS = 9 }; /* the parent's hash, 63 bytes and their length */
 
 struct hash_key {
     uint64_t k[2];
-    uint64_t offset;
+    uint64_t offset, offset_low;
     struct hash_factor {
         uint64_t low, high;
     } factor[HASH_WORDS];
@@ -43,7 +43,7 @@ static inline uint64_t hash_label(const struct hash_key *key, uint64_t parent, c
                                   size_t len)
 {
     const struct hash_factor *f = key->factor;
-    hash_wide sum = ((hash_wide)key->offset << 64) + hash_times(f++, parent);
+    hash_wide sum = ((hash_wide)key->offset << 64) + key->offset_low + hash_times(f++, parent);
     size_t left = len;
     for (; left >= 8; left -= 8, label += 8) {
         uint64_t word;

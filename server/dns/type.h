@@ -22,7 +22,6 @@ struct type_info {
     const char *name;
     const char *layout;
     uint8_t target; /* enum type_target */
-    uint8_t fixed;  /* exact RDATA length of an opaque type, 0 any */
 };
 
 /* The row of a type; for an unknown one a row of opaque bytes with name NULL. Never NULL. */

@@ -271,14 +271,10 @@ static int encode(struct image_part *p, const struct type_info *type, const uint
     return len ? fail(p, ERR_FORMAT, "%s record: %zu bytes too many", type->name, len) : ERR_OK;
 }
 
-static int check_data(struct image_part *p, uint16_t type, const struct type_info *info,
-                      size_t rdata_len)
+static int check_data(struct image_part *p, uint16_t type, size_t rdata_len)
 {
     if (type_is_meta(type))
         return fail(p, ERR_FORMAT, "type %u cannot stand in a zone", type);
-    if (info->fixed && rdata_len != info->fixed)
-        return fail(p, ERR_FORMAT, "%s record: %zu bytes of data instead of %u", info->name,
-                    rdata_len, info->fixed);
     if (type == TYPE_RRSIG && rdata_len < 18)
         return fail(p, ERR_FORMAT, "RRSIG record: data too short");
     return rdata_len > UINT16_MAX ? fail(p, ERR_FORMAT, "data too long") : ERR_OK;
@@ -307,7 +303,7 @@ int image_part_add(struct image_part *p, const uint8_t *owner, size_t owner_len,
     const struct type_info *info = type_find(type);
     int err = is_last_owner(p, owner, owner_len) ? ERR_OK : set_owner(p, owner, owner_len);
     if (!err)
-        err = check_data(p, type, info, rdata_len);
+        err = check_data(p, type, rdata_len);
     if (err)
         return err;
     size_t size = info->layout ? record_size(info->layout) : rdata_len;

@@ -151,7 +151,8 @@ static size_t put_node(const struct image_builder *b, uint8_t *at, const struct 
         to = put_group(b, to, &g);
         node->rrsets++;
     }
-    if (n->flags & NODE_COMPOSED) {
+    if (n->ahead) {
+        node->flags |= NODE_COMPOSED;
         ahead_len = image_composed_size((const void *)ahead);
         memcpy(to, ahead, ahead_len);
         to += ahead_len;
@@ -232,7 +233,7 @@ static size_t put_ahead(struct fill *f, struct draft_ahead *ahead, uint32_t id)
     memcpy(bytes, c.gap, c.pointers);
     memcpy(bytes + c.pointers, c.bytes, c.len);
     ahead->len += size;
-    n->flags |= NODE_COMPOSED;
+    n->ahead = true;
     return size;
 }
 

@@ -101,6 +101,10 @@ static void put_rdata(struct compose *c, const struct draft_record *r)
     }
     for (; *layout; layout++) {
         unsigned n = *layout == 'x' ? 16 : (unsigned)(*layout - '0');
+        if (*layout == 'N') {
+            c->failed = true; /* no type that is written ahead has such */
+            return;
+        }
         if (*layout == 'n') {
             uint32_t id;
             memcpy(&id, from, n = 4);
@@ -176,6 +180,20 @@ static unsigned put_addresses(struct compose *c, uint32_t cut, uint32_t ns, unsi
     return records;
 }
 
+/* With names so short no pointer is too far behind the one before, whatever the order of the
+ * records: that must not decide whether something is written ahead (image_same_content). */
+static bool are_short(const struct image_builder *b, uint32_t first, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t name[NAME_MAX_LEN];
+        uint32_t id;
+        memcpy(&id, b->records[first + i].data, sizeof id);
+        if (draft_name_wire(b, id, name) + 2 + DNS_RR_FIXED > UINT8_MAX)
+            return false;
+    }
+    return true;
+}
+
 bool draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
                    struct draft_composed *out)
 {
@@ -193,6 +211,8 @@ bool draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
     }
     out->authority = put_rrset(&c, id, first, apex ? minimum : UINT32_MAX);
     if (!apex) {
+        if (!are_short(b, first, out->authority))
+            return false;
         out->additional = put_addresses(&c, id, first, out->authority, true);
         out->additional += put_addresses(&c, id, first, out->authority, false);
     }

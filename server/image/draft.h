@@ -63,6 +63,7 @@ struct draft_name {
     uint32_t first, count; /* its records */
     uint32_t ref;          /* compile.c: where its node is */
     uint8_t len, flags;    /* flags: NODE_* */
+    bool ahead;            /* compile.c: it has an answer that is written ahead */
 };
 
 struct draft_record {

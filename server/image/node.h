@@ -66,9 +66,7 @@ static inline const struct image_node *node_parent(const struct image *image,
 }
 
 /* The node of the name that is the suffix of `name` from label `from` on, if the zone has it
- * (NODE_EXISTS) and it is not below a delegation or DNAME; `hash` is what name_hash made. NULL
- * else.
- */
+ * (NODE_EXISTS); `hash` is what name_hash made. NULL else. */
 const struct image_node *node_find(const struct image *image, const struct name *name,
                                    unsigned from, const uint64_t *hash);
 /* The child of `node` with that one label; `parent_hash` is the hash of the node's name under the

@@ -3,8 +3,9 @@
 
 #include "server/image/node.h"
 
-/* Equal zones have equal nodes at equal offsets, but for the order of the records in an RRset: so
- * each RRset is compared by the sum of the hashes of its records. */
+/* Equal zones have equal nodes at equal offsets, but for the order of the records in an RRset,
+ * which also what is written ahead follows: so each RRset is compared by the sum of the hashes of
+ * its records, and what is written ahead not at all. */
 
 static uint64_t sum_opaque(const uint8_t *at, unsigned count, const uint8_t **end)
 {

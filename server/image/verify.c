@@ -94,7 +94,7 @@ static bool pointers_fit(const struct image *image, const struct image_node *nod
     unsigned at = 0;
     for (unsigned i = 0; i < c->pointers; i++) {
         at += c->gap[i];
-        if (at + 2u > c->len)
+        if (at + 2u > c->len || (i && c->gap[i] < 2))
             return false;
         unsigned to = wire_get16(bytes + at);
         if (to & IMAGE_COMPOSED_QUESTION ? (to & ~IMAGE_COMPOSED_QUESTION) >= name_len

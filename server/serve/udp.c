@@ -65,7 +65,7 @@ static enum rrl_kind classify(const struct answer *a, uint64_t *what)
     if (!a->zone || (a->rcode != RCODE_NOERROR && !denied))
         return RRL_ERRORS;
     unsigned below = a->query.qname.count - a->zone->labels;
-    *what = denied ? a->zone->hash : a->hash[a->referral && below ? below - 1 : 0];
+    *what = denied ? a->zone->hash : a->hash[a->referral && below && !a->alias ? below - 1 : 0];
     return a->rcode == RCODE_NXDOMAIN ? RRL_NXDOMAIN : RRL_ANSWERS;
 }
 
@@ -92,16 +92,17 @@ static bool admit(struct worker *w, const struct ring *ring, unsigned slot)
     const unsigned char *query = ring->slot[slot].query;
     unsigned len = ring->head[slot].msg_len;
     enum counter reason = COUNTER_DROPPED;
-    if (limit_may_answer(&ring->slot[slot].source)) {
-        if (w->shared->drills)
-            drill_query(query, len);
-        if (!atomic_load_explicit(&w->shared->rings->poisoned, memory_order_relaxed) ||
-            !ring_is_poison(w->shared->rings, query, len, clk_mono_ns()))
-            return true;
+    bool may = limit_may_answer(&ring->slot[slot].source);
+    if (may && atomic_load_explicit(&w->shared->rings->poisoned, memory_order_relaxed) &&
+        ring_is_poison(w->shared->rings, query, len, clk_mono_ns())) {
         reason = COUNTER_QUARANTINED;
+        may = false;
     }
-    stats_add(w->stats, reason, 1);
-    return false;
+    if (!may)
+        stats_add(w->stats, reason, 1);
+    else if (w->shared->drills)
+        drill_query(query, len);
+    return may;
 }
 
 static void count_received(struct worker *w, const struct ring *ring, unsigned first,

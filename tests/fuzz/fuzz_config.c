@@ -1,10 +1,11 @@
-/* Any bytes as a configuration: a struct or errors, never both, never neither. */
+/* Any bytes as a configuration: a struct or errors, never both, never neither; and the same by the
+ * short way for plain zones as by libyaml alone. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/base/buf.h"
-#include "server/config/config.h"
+#include "tests/unit/config/both_ways.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,5 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_zone(config, &config->zones[i]);
     config_free(config);
     buf_fini(&errors);
+    size_t count;
+    if (!memchr(data, 0, size) &&
+        both_differ("/etc/zonedeck/c.yaml", (const char *)data, size, false, &count))
+        abort();
     return 0;
 }

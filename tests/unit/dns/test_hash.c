@@ -47,9 +47,9 @@ static void it_does_not_change(void **state)
     (void)state;
     struct hash_key key = hash_key_from(key_bytes);
     assert_int_equal(hash_root(&key), UINT64_C(0xbb2ba006cf1a7c41));
-    assert_int_equal(hash_of(&key, "a", 1), UINT64_C(0x9f1ea970564e3858));
+    assert_int_equal(hash_of(&key, "a", 1), UINT64_C(0x2d5e1a5eabb93200));
     assert_int_equal(hash_of(&key, "a-label-of-thirty-two-characters", 32),
-                     UINT64_C(0x1513251fb9f1b297));
+                     UINT64_C(0x3ac7ac41bc927ce6));
 }
 
 static int compare(const void *a, const void *b)

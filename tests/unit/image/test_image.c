@@ -128,6 +128,11 @@ static struct image_builder *many_builder(unsigned count, unsigned threads)
     for (unsigned i = 0; i < count; i++) {
         size_t len = many_name(i, wire);
         assert_int_equal(image_builder_add(b, wire, len, TYPE_A, 1, (uint8_t *)&i, 4), 0);
+        if (i % 7 < 2) { /* a delegation to the owner of another one */
+            uint8_t other[64];
+            size_t other_len = many_name((i + count / 2) % count, other);
+            assert_int_equal(image_builder_add(b, wire, len, TYPE_NS, 1, other, other_len), 0);
+        }
     }
     image_builder_set_threads(b, threads);
     return b;
@@ -322,6 +327,12 @@ static void test_same_content(void **state)
                           "d.example. 1 IN A 192.0.2.1\nd.example. 1 IN A 192.0.2.2\n");
     buf_puts(&two, SOA NS "d.example. 1 IN A 192.0.2.2\nd.example. 1 IN A 192.0.2.1\n"
                           "d.example. 1 IN NS b.x.example.\nd.example. 1 IN NS a.b.x.example.\n");
+    /* And names of 240 bytes, behind which what follows is far from what stands before. */
+    char label[61] = "", far[300];
+    memset(label, 'x', sizeof label - 1);
+    snprintf(far, sizeof far, "%s.%s.%s.%.50s.test.", label, label, label, label);
+    buf_printf(&one, "e.example. 1 IN NS %s\ne.example. 1 IN NS %s\n", far, far + 61);
+    buf_printf(&two, "e.example. 1 IN NS %s\ne.example. 1 IN NS %s\n", far + 61, far);
     buf_puts(&other, SOA NS "d.example. 1 IN A 192.0.2.2\nd.example. 1 IN A 192.0.2.1\n"
                             "d.example. 1 IN NS c.x.example.\nd.example. 1 IN NS a.c.x.example.\n");
     for (unsigned i = 0; i < 100; i++) {
