@@ -46,12 +46,12 @@ static bool put_answer(struct resolve *r, const struct image_rrset *set, uint16_
 static bool follow(struct resolve *r, const uint8_t *wire, size_t len)
 {
     struct name *name = &r->scratch->alias;
-    if (!name_read(name, wire, len))
-        return false;
     r->name = name;
     r->answer->alias = true;
     const struct zone *zone =
-        zone_table_match(r->zones, r->zone, name, r->key, r->answer->hash, r->qtype);
+        name_read(name, wire, len)
+            ? zone_table_match(r->zones, r->zone, name, r->key, r->answer->hash, r->qtype)
+            : NULL;
     if (!zone || !zone->image || zone->flags & ZONE_IS_EXPIRED ||
         !zone_may_ask(zone, r->source, r->answer->signer))
         return false;

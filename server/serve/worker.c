@@ -241,8 +241,8 @@ static void *run(void *arg)
             heartbeat(w, now);
         }
         publish_wake();
-        const struct zone_table *zones = worker_zones(w);
-        for (int i = 0; i < n; i++) {
+        const struct zone_table *zones = state == WORKER_WAIT ? NULL : worker_zones(w);
+        for (int i = 0; zones && i < n; i++) {
             if (events[i].data.u64 != WAKE)
                 serve_event(w, &events[i], zones);
         }
