@@ -36,8 +36,8 @@ struct connection {
     int64_t begun;   /* when the first byte of the query that is not yet whole came; 0 none */
     bool ended, bad; /* the peer sends no more; it sent what is not a query */
     struct sockaddr_storage source;
-    struct zone *pinned; /* transfer in progress */
-    struct transfer transfer;
+    struct zone *pinned;       /* transfer in progress */
+    struct transfer *transfer; /* its state, while pinned */
     struct stats_transfer *row;
     unsigned row_bit;
 };
@@ -45,6 +45,7 @@ struct connection {
 struct tcp_pool {
     struct tcp_limits limits;
     unsigned char *buffers;
+    struct transfer *transfers; /* one for each connection, behind the buffers: few are ever used */
     unsigned open, next_row;
     uint32_t rows; /* bit n: row n of the stats is of a transfer that runs */
     struct connection connection[];
@@ -62,6 +63,11 @@ static unsigned char *out_buffer(struct tcp_pool *pool, unsigned i)
     return in_buffer(pool, i) + IN_SIZE;
 }
 
+static size_t buffers_size(unsigned connections)
+{
+    return connections * (BUFFERS + sizeof(struct transfer));
+}
+
 static size_t pool_size(unsigned connections)
 {
     return sizeof(struct tcp_pool) + connections * sizeof(struct connection);
@@ -75,7 +81,7 @@ struct tcp_pool *tcp_pool_new(const struct tcp_limits *limits)
     if (p == MAP_FAILED)
         return NULL;
     struct tcp_pool *pool = p;
-    p = mmap(NULL, (size_t)count * BUFFERS, PROT_READ | PROT_WRITE,
+    p = mmap(NULL, buffers_size(count), PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         munmap(pool, pool_size(count));
@@ -83,14 +89,20 @@ struct tcp_pool *tcp_pool_new(const struct tcp_limits *limits)
     }
     pool->limits = *limits;
     pool->buffers = p;
+    pool->transfers = (void *)(pool->buffers + (size_t)count * BUFFERS);
     return pool;
+}
+
+void tcp_attach(struct worker *w)
+{
+    memset(w->tcp->connection, 0, w->tcp->limits.connections * sizeof *w->tcp->connection);
 }
 
 void tcp_pool_free(struct tcp_pool *pool)
 {
     if (!pool)
         return;
-    munmap(pool->buffers, (size_t)pool->limits.connections * BUFFERS);
+    munmap(pool->buffers, buffers_size(pool->limits.connections));
     munmap(pool, pool_size(pool->limits.connections));
 }
 
@@ -108,9 +120,9 @@ static void end_transfer(struct worker *w, struct connection *c, enum transfer_s
     struct stats_transfer *row = c->row;
     stats_row_begin(&row->seq);
     row->state = (uint8_t)state;
-    row->bytes = c->transfer.bytes;
-    row->records = c->transfer.records;
-    row->messages = c->transfer.messages;
+    row->bytes = c->transfer->bytes;
+    row->records = c->transfer->records;
+    row->messages = c->transfer->messages;
     row->ended_at = clk_wall_ns();
     row->ok_at = state == TRANSFER_DONE ? clk_wall() : 0;
     row->failures = state != TRANSFER_DONE;
@@ -119,9 +131,9 @@ static void end_transfer(struct worker *w, struct connection *c, enum transfer_s
     stats_add(w->stats, state == TRANSFER_DONE ? COUNTER_AXFR_OUT : COUNTER_AXFR_FAILED, 1);
     struct note note = {.kind = state == TRANSFER_DONE ? NOTE_XFR_DONE : NOTE_XFR_ABORTED,
                         .row = c->pinned->row,
-                        .serial = image_get_summary(c->transfer.image)->serial,
-                        .bytes = c->transfer.bytes,
-                        .records = c->transfer.records,
+                        .serial = image_get_summary(c->transfer->image)->serial,
+                        .bytes = c->transfer->bytes,
+                        .records = c->transfer->records,
                         .name_len = c->pinned->name_len,
                         .source = c->source};
     memcpy(note.name, zone_name(c->pinned), c->pinned->name_len);
@@ -147,7 +159,7 @@ static void begin_transfer(struct worker *w, struct connection *c, const struct 
     struct zone *zone = (struct zone *)(uintptr_t)answer->zone;
     zone_pin(zone);
     c->pinned = zone;
-    transfer_begin(&c->transfer, answer, opt);
+    transfer_begin(c->transfer, answer, opt);
     struct stats *stats = w->shared->stats;
     c->row_bit = take_row(w->tcp);
     c->row = &stats->transfers_out[w->shared->slot][w->index][c->row_bit];
@@ -238,6 +250,7 @@ static void open_connection(struct worker *w, unsigned i, int fd,
     struct connection *c = &w->tcp->connection[i];
     *c = (struct connection){.used = true,
                              .fd = fd,
+                             .transfer = &w->tcp->transfers[i],
                              .round = c->round,
                              .active = clk_mono_ns(),
                              .events = EPOLLIN,
@@ -349,9 +362,9 @@ static void stream(struct worker *w, unsigned i)
     while (c->pinned && has_room(c)) {
         unsigned char *out = out_buffer(w->tcp, i) + c->out;
         size_t len =
-            transfer_next(&c->transfer, &w->scratch.names, w->now, out + LENGTH, DNS_MESSAGE_MAX);
+            transfer_next(c->transfer, &w->scratch.names, w->now, out + LENGTH, DNS_MESSAGE_MAX);
         if (len == 0) {
-            bool failed = c->transfer.failed;
+            bool failed = c->transfer->failed;
             end_transfer(w, c, failed ? TRANSFER_FAILED : TRANSFER_DONE,
                          failed ? "an RRset is larger than a message" : "");
             c->bad |= failed;

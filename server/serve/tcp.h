@@ -1,6 +1,6 @@
 /* DNS over TCP (RFC 7766): connections of one worker, pipelined queries, outbound AXFR.
  *
- * Connections and their buffers are made at the start; their memory is only touched by use and
+ * Connections and their buffers are made at the start; that of buffers is only touched by use and
  * given back when a connection that needed much of it closes. No allocation later. When all are in
  * use, or all that one client may have (server/serve/limit.h), the one of them that was idle
  * longest is closed for the new one. A query must be whole within a time from its first byte,
@@ -18,6 +18,9 @@ struct tcp_limits {
 
 struct tcp_pool *tcp_pool_new(const struct tcp_limits *limits);
 void tcp_pool_free(struct tcp_pool *pool);
+/* Takes the memory of all connections, but for their buffers, so that it does not grow later; there
+ * are none yet. */
+void tcp_attach(struct worker *worker);
 
 /* Accepts what waits on a listening socket. False when the process is out of descriptors: try
  * later. */

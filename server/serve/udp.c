@@ -23,6 +23,7 @@ void udp_attach(struct worker *w)
         ring->head[i].msg_hdr.msg_iovlen = 1;
     }
     ring_reset(ring, RING_SLOTS, w->control);
+    memset(b->item, 0, sizeof b->item); /* its memory is there from now on */
     b->used = 0;
 }
 

@@ -190,6 +190,7 @@ static void follow_state(struct worker *w, int *state)
         return;
     if (now == WORKER_RUN) {
         udp_attach(w);
+        tcp_attach(w);
         watch_sockets(w, true, true, true);
     } else if (*state == WORKER_RUN) {
         watch_sockets(w, true, w->accepting, false);
