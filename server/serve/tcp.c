@@ -25,7 +25,7 @@ enum {
 };
 
 struct connection {
-    bool used; /* by an open connection; all zero before, so that it costs no memory */
+    bool used; /* by an open connection */
     int fd;
     uint32_t in, out, sent; /* bytes in the buffers; of out, those already sent */
     uint32_t most;          /* bytes of the buffers ever used */

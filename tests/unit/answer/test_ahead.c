@@ -19,38 +19,25 @@ static void begin_random(void)
     printf("seed %llu (repeat with ZONEDECK_SEED)\n", (unsigned long long)random_state);
 }
 
-/* A name server of delegation `i`: in it, deep in it, itself, its neighbour, elsewhere. */
+/* A name server of delegation `i`: in it, deep in it, in its neighbour, itself, elsewhere. */
 static void put_server(struct buf *text, unsigned i, unsigned k)
 {
-    unsigned kind = random_below(8);
-    unsigned of = kind == 3 ? random_below(PARTS) : i;
-    char name[80];
-    switch (kind) {
-    case 0:
-        snprintf(name, sizeof name, "ns%u.d%u.Example.", k, of);
-        break;
-    case 1:
-        snprintf(name, sizeof name, "a.b.ns%u.d%u.example.", k, of);
-        break;
-    case 2:
-        snprintf(name, sizeof name, "d%u.example.", of);
-        break;
-    case 3:
-        snprintf(name, sizeof name, "ns%u.d%u.example.", k, of);
-        break;
-    case 4:
-        snprintf(name, sizeof name, "HOST%u.example.", k);
-        break;
-    case 5:
-        snprintf(name, sizeof name, "ns%u.other.test.", k);
-        break;
-    case 6:
-        snprintf(name, sizeof name, "ns.missing%u.example.", k);
-        break;
-    default:
-        snprintf(name, sizeof name, ".");
+    unsigned kind = random_below(8), of = kind == 2 ? random_below(PARTS) : i;
+    buf_printf(text, "d%u.example. %u IN NS ", i, 300 + i);
+    if (kind < 3) {
+        static const char *const forms[] = {"ns", "a.b.ns", "NS"};
+        buf_printf(text, "%s%u.d%u.Example.\n", forms[kind], k, of);
+    } else if (kind < 6) {
+        static const char *const forms[] = {"HOST%.example.", "ns%.other.test.",
+                                            "ns.missing%.example."};
+        const char *number = strchr(forms[kind - 3], '%');
+        buf_printf(text, "%.*s%u%s\n", (int)(number - forms[kind - 3]), forms[kind - 3], k,
+                   number + 1);
+    } else if (kind == 6) {
+        buf_printf(text, "d%u.example.\n", i);
+    } else {
+        buf_puts(text, ".\n");
     }
-    buf_printf(text, "d%u.example. %u IN NS %s\n", i, 300 + i, name);
 }
 
 static char *make_zone(void)
