@@ -123,7 +123,7 @@ static struct config *read_config(const struct inherit *in)
     else
         log_line(LOG_ERROR, "cannot read the configuration: %s", err_text(err));
     if (errors.data)
-        log_line(LOG_ERROR, "%s", errors.data);
+        fputs(errors.data, stderr);
     buf_wipe(&text);
     buf_fini(&errors);
     return config;
@@ -159,7 +159,7 @@ static int run_role(int argc, char **argv)
     } else {
         context.start.config = reads ? read_config(&in) : NULL;
         close(in.config);
-        status = context.start.config || !reads ? roles[in.role].run(&context) : EXIT_USAGE;
+        status = context.start.config || !reads ? roles[in.role].run(&context) : START_BAD_CONFIG;
         config_free(context.start.config);
     }
     stats_unmap(context.start.stats);

@@ -1,5 +1,6 @@
 #include "server/config/entries.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,11 +46,13 @@ static bool is_usual(const struct line *l)
     return !says || (single % 2 == 0 && twice % 2 == 0 && !open);
 }
 
-/* Bytes that mean nothing to YAML inside of a value, whatever stands beside them. */
+/* Bytes that mean nothing to YAML inside of a value, whatever stands beside them: letters, digits
+ * and "+-./=_", a bit each. */
 static bool is_plain(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '/' || c == '-' || c == '+' || c == '=';
+    static const uint64_t plain[4] = {UINT64_C(0x23ffe80000000000), UINT64_C(0x07fffffe87fffffe)};
+    unsigned char byte = (unsigned char)c;
+    return plain[byte / 64] >> byte % 64 & 1;
 }
 
 struct cursor {

@@ -6,6 +6,8 @@
 #include "backend/contract/stats.h"
 #include "server/config/config.h"
 
+enum { START_BAD_CONFIG = 2 }; /* exit status: the configuration is no good, as stderr says */
+
 struct start {
     struct stats *stats;
     unsigned slot;  /* index of this process in stats->process */

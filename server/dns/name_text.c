@@ -1,6 +1,7 @@
 #include "server/dns/name_text.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,12 +80,18 @@ const char *name_text_reason(int err)
     return err ? "it is empty, has an empty label or a bad escape" : "it is a name";
 }
 
+/* What most names are of. */
+static bool is_letter_or_digit(uint8_t byte)
+{
+    return (uint8_t)((byte | 0x20) - 'a') < 26 || (uint8_t)(byte - '0') < 10;
+}
+
 static size_t put_byte(uint8_t byte, char *out)
 {
     if (byte <= ' ' || byte >= 0x7f)
         return (size_t)sprintf(out, "\\%03u", byte);
     size_t n = 0;
-    if (byte != '-' && !isalnum(byte) && strchr(".\\\"();@$", byte))
+    if (byte != '-' && !is_letter_or_digit(byte) && strchr(".\\\"();@$", byte))
         out[n++] = '\\';
     out[n++] = (char)byte;
     return n;

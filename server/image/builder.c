@@ -84,7 +84,7 @@ static size_t meet(struct image_part *p, const uint8_t *wire, size_t len, struct
     uint64_t hash = met->outside;
     for (unsigned i = 0; i < met->words; i++)
         hash = (hash ^ name_fold8(met->key[i])) * UINT64_C(0x9e3779b97f4a7c15);
-    met->recent = &p->recent[hash >> 52];
+    met->recent = &p->recent[hash >> (64 - p->recent_bits)];
     met->tag = (uint32_t)hash;
     return name.len;
 }
@@ -105,6 +105,16 @@ static bool is_same(const struct draft_mention *m, const struct met *met)
     return true;
 }
 
+/* Most zones are small, and a large table costs more than they do. */
+static void remember_more(struct image_part *p)
+{
+    struct draft_recent *more = calloc((size_t)1 << DRAFT_MANY, sizeof *more);
+    if (!more)
+        return;
+    p->recent = more;
+    p->recent_bits = DRAFT_MANY;
+}
+
 static uint32_t add_mention(struct image_part *p, const struct met *met)
 {
     size_t need = sizeof(struct draft_mention) / 8 + met->words;
@@ -118,6 +128,8 @@ static uint32_t add_mention(struct image_part *p, const struct met *met)
     memcpy(m->key, met->key, met->words * sizeof *m->key);
     p->key_count += need;
     *met->recent = (struct draft_recent){place, met->tag};
+    if (p->recent == p->few && p->key_count > DRAFT_SMALL)
+        remember_more(p);
     return place;
 }
 
@@ -150,6 +162,8 @@ struct image_part *image_builder_part(struct image_builder *b)
     p->builder = b;
     p->last_owner = DRAFT_NONE;
     p->key_count = 1; /* 0 is none */
+    p->recent = p->few;
+    p->recent_bits = DRAFT_FEW;
     *(b->last ? &b->last->next : &b->parts) = p;
     b->last = p;
     return p;
@@ -198,6 +212,8 @@ static void part_free(struct image_part *p)
     free(p->keys);
     free(p->records);
     free(p->data);
+    if (p->recent != p->few)
+        free(p->recent);
     free(p);
 }
 

@@ -18,7 +18,13 @@
 #include "server/image/node.h"
 
 #define DRAFT_NONE UINT32_MAX
-enum { DRAFT_REPEATS = 100, DRAFT_RECENT = 4096 };
+enum {
+    DRAFT_REPEATS = 100,
+    /* Names met of late, as powers of two: few until a part has so many words of keys. */
+    DRAFT_FEW = 6,
+    DRAFT_MANY = 12,
+    DRAFT_SMALL = 1024
+};
 
 /* A name met in a part; its key follows it. Referred to by its place in the part's arena. */
 struct draft_mention {
@@ -51,8 +57,9 @@ struct image_part {
     uint32_t last_owner; /* mention; DRAFT_NONE none */
     uint32_t place;
     struct draft_recent {
-        uint32_t place, tag; /* of a mention, 0 none; more of its hash */
-    } recent[DRAFT_RECENT];  /* by hash, to find those just met again */
+        uint32_t place, tag;        /* of a mention, 0 none; more of its hash */
+    } few[1 << DRAFT_FEW], *recent; /* by hash, to find those just met again: few at first */
+    unsigned recent_bits;
     char reason[160];
 };
 

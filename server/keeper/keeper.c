@@ -57,6 +57,27 @@ static void on_supervisor(void *ctx, uint32_t events)
     }
 }
 
+void keeper_link(struct keeper *k)
+{
+    while (!k->frame_waits && channel_receive(k->supervisor, &k->frame) == 1) {
+        k->frame_waits = k->frame.type != MSG_SERVE;
+        if (k->frame_waits)
+            break;
+        take_frame(k, &k->frame);
+        channel_discard(&k->frame);
+    }
+    sync_step(k);
+}
+
+static void take_waiting(struct keeper *k)
+{
+    if (!k->frame_waits)
+        return;
+    k->frame_waits = false;
+    take_frame(k, &k->frame);
+    channel_discard(&k->frame);
+}
+
 static int begin(struct keeper *k)
 {
     const char *state = k->config->state;
@@ -80,6 +101,8 @@ static int begin(struct keeper *k)
         err = loop_watch(&k->loop, &k->supervisor_watch, k->supervisor, EPOLLIN, on_supervisor, k);
     if (!err)
         err = channel_send(k->supervisor, MSG_READY, NULL, 0, NULL, 0, 1000);
+    if (!err)
+        take_waiting(k);
     return err;
 }
 

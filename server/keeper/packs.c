@@ -144,6 +144,7 @@ void packs_start(struct keeper *k, const uint64_t *ids, size_t count)
         }
         take_images(k, pack);
         packs_done(k, pack);
+        keeper_link(k);
         stats_heartbeat(k->stats, k->slot);
     }
     packs_tidy(k);

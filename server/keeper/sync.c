@@ -332,6 +332,31 @@ static void on_channel(void *ctx, uint32_t events)
         drop(c);
 }
 
+/* May it be sent while the keeper starts? */
+static bool is_early(const struct zone *z)
+{
+    return z->has_image && !z->secondary;
+}
+
+static bool put_zones(struct sync_channel *c, bool early)
+{
+    const struct keeper *k = c->keeper;
+    bool ok = true;
+    for (size_t i = 0; i < k->zone_count && ok; i++) {
+        struct zone *z = k->zones[i];
+        if (z && is_early(z) == early)
+            ok = put(c, (struct item){ITEM_ZONE, z->row, NULL});
+    }
+    return ok;
+}
+
+/* What could not be sent early, and that this is all. */
+static bool put_rest(struct sync_channel *c)
+{
+    c->owes_synced = false;
+    return put_zones(c, false) && put(c, (struct item){ITEM_SYNCED, 0, NULL});
+}
+
 void sync_add(struct keeper *k, int fd)
 {
     struct sync_channel *c = calloc(1, sizeof *c);
@@ -350,11 +375,33 @@ void sync_add(struct keeper *k, int fd)
         drop(c);
         return;
     }
-    bool ok = true;
-    for (size_t i = 0; i < k->zone_count && ok; i++)
-        ok = !k->zones[i] || put(c, (struct item){ITEM_ZONE, k->zones[i]->row, NULL});
-    if (!ok || !put(c, (struct item){ITEM_SYNCED, 0, NULL}))
+    c->owes_synced = k->syncs.starting;
+    if (!put_zones(c, true) || (!k->syncs.starting && !put_rest(c)))
         drop(c);
+}
+
+void sync_start(struct keeper *k)
+{
+    k->syncs.starting = k->syncs.held = true;
+}
+
+void sync_step(struct keeper *k)
+{
+    for (struct sync_channel *c = k->syncs.first; c; c = c->next)
+        flush(c);
+}
+
+void sync_started(struct keeper *k)
+{
+    struct sync_channel *next;
+    k->syncs.starting = k->syncs.held = false;
+    for (struct sync_channel *c = k->syncs.first; c; c = next) {
+        next = c->next;
+        if (!put_rest(c))
+            drop(c);
+        else
+            flush(c);
+    }
 }
 
 void sync_fini(struct keeper *k)
@@ -366,6 +413,8 @@ void sync_fini(struct keeper *k)
 void sync_zone(struct zone *z)
 {
     struct sync_channel *next;
+    if (z->keeper->syncs.starting && !is_early(z))
+        return;
     for (struct sync_channel *c = z->keeper->syncs.first; c; c = next) {
         next = c->next;
         if (!put(c, (struct item){ITEM_ZONE, z->row, NULL}))
@@ -390,6 +439,8 @@ void sync_release(struct keeper *k)
 void sync_found(struct keeper *k)
 {
     struct sync_channel *next;
+    if (k->syncs.starting)
+        return;
     for (struct sync_channel *c = k->syncs.first; c; c = next) {
         next = c->next;
         if (c->owes_synced && !put(c, (struct item){ITEM_SYNCED, 0, NULL}))

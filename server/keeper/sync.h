@@ -16,10 +16,16 @@ struct zone;
 struct syncs {
     struct sync_channel *first;
     uint32_t marks; /* the last number given */
-    bool held;
+    bool held, starting;
     struct feed_writer out;
 };
 
+/* Until sync_started only primaries with an image are sent, when sync_step is called: of a
+ * secondary it is not known yet whether it has expired. */
+void sync_start(struct keeper *k);
+/* Sends what there is room for. */
+void sync_step(struct keeper *k);
+void sync_started(struct keeper *k);
 /* A new serve process; the descriptor is taken. */
 void sync_add(struct keeper *k, int fd);
 void sync_fini(struct keeper *k);

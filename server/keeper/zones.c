@@ -363,12 +363,17 @@ int zones_start(struct keeper *k)
         if (i % CHECKED_A_TURN == 0)
             stats_heartbeat(k->stats, k->slot); /* very many zones take their time */
     }
+    sync_start(k);
     take_all_stored(k);
     rows_settle(k);
     timers_load(k);
     check_files(k);
-    for (size_t i = 0; i < k->zone_count; i++)
+    for (size_t i = 0; i < k->zone_count; i++) {
         begin(k->zones[i]);
+        if (i % CHECKED_A_TURN == 0)
+            keeper_link(k);
+    }
+    sync_started(k);
     return ERR_OK;
 }
 

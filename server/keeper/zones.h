@@ -91,7 +91,12 @@ struct keeper {
     unsigned repeats;
     unsigned came, went;        /* told of in events since the configuration changed */
     struct channel_frame frame; /* for receiving */
+    bool frame_waits;           /* it is full, until the start is over */
 };
+
+/* While the keeper starts: serve processes that have come get what there is so far; whatever else
+ * the supervisor says waits. */
+void keeper_link(struct keeper *k);
 
 /* Makes the zones of the configuration, with their rows and stored images. Whether zone files have
  * changed since is looked at later, some zones a turn of the loop. ERR_MEMORY. */

@@ -241,6 +241,7 @@ static void tell_bad_zone(void *ctx, const char *name, int err)
 static void read_keeper(struct serve *s)
 {
     int n = 0;
+    s->feed.expected = atomic_load(&s->stats->zone_rows);
     for (int i = 0; i < FRAMES_A_ROUND && (n = channel_receive(s->keeper, &s->frame)) == 1; i++) {
         int err = zonefeed_take(&s->feed, &s->frame);
         channel_discard(&s->frame);

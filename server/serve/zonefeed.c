@@ -147,7 +147,8 @@ static int put(struct zonefeed *f, struct zone *zone)
     struct zone_table *table = current(f);
     if ((table->count + 1) * 2 > table->slots &&
         !zone_table_get(table, zone_name(zone), zone->name_len, zone->hash)) {
-        int err = rebuild(f, table->count + 1, NULL, NULL);
+        uint32_t count = table->count + 1 > f->expected ? table->count + 1 : f->expected;
+        int err = rebuild(f, count, NULL, NULL);
         if (err)
             return err;
         table = current(f);

@@ -19,10 +19,11 @@ struct zonefeed {
     const uint8_t *key_bytes;
     void (*bad)(void *ctx, const char *name, int err); /* a zone could not be taken */
     void *ctx;
-    uint32_t generation;   /* of the keeper's account */
-    uint32_t mark;         /* last one taken, to be answered after zonefeed_flush; 0 none */
-    bool synced;           /* at least once */
-    bool gone;             /* some zones in the table are */
+    uint32_t expected;   /* zones there may be, as far as is known: room for them is made at once */
+    uint32_t generation; /* of the keeper's account */
+    uint32_t mark;       /* last one taken, to be answered after zonefeed_flush; 0 none */
+    bool synced;         /* at least once */
+    bool gone;           /* some zones in the table are */
     struct zone **retired; /* replaced, to be freed */
     size_t retired_count, retired_cap;
     struct zone_table *retired_table;

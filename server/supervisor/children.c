@@ -12,6 +12,7 @@
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "backend/base/log.h"
+#include "server/config/start.h"
 #include "server/supervisor/actions.h"
 #include "server/supervisor/messages.h"
 #include "server/supervisor/reload.h"
@@ -305,6 +306,8 @@ static void note_end(struct supervisor *sup, struct child *c, const siginfo_t *i
     /* One that has handed over ends when its connections do, which may be at once. */
     if (c->drained && !c->exit_status && !c->exit_signal)
         c->expected = true;
+    if (c->role == ROLE_KEEPER && c->exit_status == START_BAD_CONFIG && !sup->zones_good)
+        sup->zones_bad = c->expected = true;
     atomic_store(&row->exit_status, c->exit_status);
     atomic_store(&row->exit_signal, c->exit_signal);
     atomic_store(&row->exit_at, clk_wall());

@@ -15,6 +15,7 @@ static void on_ready(struct supervisor *sup, struct child *c, const void *payloa
     (void)payload;
     c->ready = true;
     if (c->role != ROLE_SERVE) {
+        sup->zones_good |= c->role == ROLE_KEEPER;
         children_set_state(sup, c, PROCESS_ACTIVE);
         return;
     }

@@ -17,16 +17,40 @@
 #include "server/supervisor/children.h"
 #include "server/supervisor/restart.h"
 
-struct config *reload_read(const char *path, struct buf *text, struct buf *errors)
+/* The whole is read to tell all that is wrong with it. */
+static struct config *parse_whole(const char *path, const struct buf *text, struct buf *errors)
 {
-    struct config *config = NULL;
-    if (config_read(path, text, errors) == ERR_OK)
-        config = config_parse(path, text->data ? text->data : "", text->len, errors);
-    /* Only the keeper has a use for them. */
+    struct config *config = config_parse(path, text->data ? text->data : "", text->len, errors);
     if (config)
         config_drop_zones(config);
     malloc_trim(0);
     return config;
+}
+
+struct config *reload_read(const char *path, struct buf *text, struct buf *errors)
+{
+    return config_read(path, text, errors) == ERR_OK ? parse_whole(path, text, errors) : NULL;
+}
+
+struct config *reload_read_service(const char *path, struct buf *text, struct buf *errors)
+{
+    struct buf some = {0};
+    if (config_read(path, text, errors) != ERR_OK)
+        return NULL;
+    struct config *config =
+        config_parse_service(path, text->data ? text->data : "", text->len, &some);
+    buf_fini(&some);
+    return config ? config : parse_whole(path, text, errors);
+}
+
+bool reload_check_zones(const struct supervisor *sup, struct buf *errors)
+{
+    struct buf text = {0};
+    struct config *config = reload_read(sup->config_path, &text, errors);
+    bool good = config != NULL;
+    config_free(config);
+    buf_wipe(&text);
+    return good;
 }
 
 int reload_make_fd(const struct buf *text)

@@ -17,6 +17,7 @@
 #include "backend/base/err.h"
 #include "backend/base/log.h"
 #include "backend/base/title.h"
+#include "server/config/start.h"
 #include "server/supervisor/adoption.h"
 #include "server/supervisor/children.h"
 #include "server/supervisor/messages.h"
@@ -26,7 +27,7 @@
 #include "server/supervisor/stop.h"
 #include "server/supervisor/watch.h"
 
-enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_CONFIG = 2, TICK_MS = 100 };
+enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_CONFIG = START_BAD_CONFIG, TICK_MS = 100 };
 
 /* Standard descriptors exist, and others we were started with are nobody's business. */
 static void tidy_descriptors(void)
@@ -77,7 +78,7 @@ static int read_configuration(struct supervisor *sup, const char *path)
         buf_printf(&errors, "%s: %s\n", path, strerror(errno));
         goto out;
     }
-    sup->config = reload_read(sup->config_path, &text, &errors);
+    sup->config = reload_read_service(sup->config_path, &text, &errors);
     if (!sup->config || identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK)
         goto out;
     status = EXIT_FAILED;
@@ -151,8 +152,16 @@ static int use_state(struct supervisor *sup)
     return EXIT_STOPPED;
 }
 
+/* What is served must not be touched for a configuration that is no good. */
 static int adopt(struct supervisor *sup)
 {
+    struct buf errors = {0};
+    sup->zones_good = sup->statedir.left_count && reload_check_zones(sup, &errors);
+    if (errors.data)
+        fputs(errors.data, stderr);
+    buf_fini(&errors);
+    if (sup->statedir.left_count && !sup->zones_good)
+        return EXIT_CONFIG;
     adoption_begin(sup);
     return EXIT_STOPPED;
 }
@@ -259,6 +268,8 @@ static void loop(struct supervisor *sup)
         for (unsigned i = 0; i < STATS_PROCESSES; i++)
             messages_receive(sup, &sup->child[i]);
         children_reap(sup);
+        if (sup->zones_bad && sup->stop.phase == STOP_NONE)
+            stop_begin(sup, &(const struct request){0});
         children_announce(sup);
         children_signal(sup);
         watch_heartbeats(sup);
@@ -314,8 +325,10 @@ int supervisor_run(const struct supervisor_start *start)
     int status = read_configuration(sup, start->config_path);
     for (size_t i = 0; i < sizeof steps / sizeof *steps && status == EXIT_STOPPED; i++)
         status = steps[i](sup);
-    if (status == EXIT_STOPPED)
+    bool ran = status == EXIT_STOPPED;
+    if (ran)
         loop(sup);
-    fini(sup, status == EXIT_STOPPED);
+    status = sup->zones_bad ? EXIT_CONFIG : status;
+    fini(sup, ran);
     return status;
 }

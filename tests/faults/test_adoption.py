@@ -12,7 +12,7 @@ import time
 from zdtest import client, zones
 from zdtest.data import scratch
 from zdtest.load import Steady
-from zdtest.runner import Failure, case, check, check_equal, main, wait_until
+from zdtest.runner import Failure, case, check, check_equal, main, patience, wait_until
 from zdtest.servers import Zonedeckd, members, primary
 
 RATE, SECONDS = 3000, 6
@@ -94,6 +94,23 @@ def the_next_supervisor_takes_over():
         check_equal(running.events(8102), [], "hangs")
         check_equal(running.stop(), 0, "exit status")
         check_equal(members(running.session), {}, "processes left")
+
+
+@case
+def a_bad_zone_leaves_the_orphan_alone():
+    with Lives() as running:
+        running.wait_standby()
+        orphan, good = running.active(), running.config.read_text()
+        running.kill_supervisor()
+        running.config.write_text(good + "  - {name: bad..name, file: a}\n")
+        running.launch(wait=False)
+        check_equal(running.process.wait(patience(20)), 2, "exit status")
+        check(f"{running.config}:{len(good.splitlines()) + 1}:" in running.log_text(), "the place")
+        check(orphan in members(running.before[0]), "the orphan has ended")
+        check_equal(running.ask(ZONE, "SOA").rcode, 0, "its answer")
+        running.config.write_text(good)
+        running.launch()
+        running.wait_adopted(orphan)
 
 
 @case

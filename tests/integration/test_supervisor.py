@@ -145,6 +145,27 @@ def checks_without_running():
 
 
 @case
+def a_bad_zone_ends_a_start():
+    """Zones are checked by the keeper, which is started before they are."""
+    running = server()
+    running.configure()
+    good = running.config.read_text()
+    begin = good.index("zones:")
+    running.config.write_text(good[:begin] + "zones:\n  - name: bad..name\n    file: a\n" +
+                              "  - name: twin.test\n    file: a\n" * 2)
+    line = good[:begin].count("\n") + 2
+    done = run("-c", running.config)
+    check_equal(done.returncode, 2, "exit status")
+    for at in line, line + 4:
+        check_equal(done.stderr.count(f"{running.config}:{at}:"), 1, f"line {at} in {done.stderr}")
+    check("ended by itself" not in done.stderr, "told as a crash", done.stderr)
+    running.config.write_text(good)
+    running.launch()
+    with running:
+        whole(running)
+
+
+@case
 def an_unknown_user_is_refused():
     if os.geteuid() != 0:
         raise Skip("only root changes the user")
