@@ -79,8 +79,12 @@ static int read_configuration(struct supervisor *sup, const char *path)
         goto out;
     }
     sup->config = reload_read_service(sup->config_path, &text, &errors);
-    if (!sup->config || identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK)
+    if (!sup->config)
         goto out;
+    if (identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK) {
+        reload_check_zones(sup, &errors);
+        goto out;
+    }
     status = EXIT_FAILED;
     sup->config_fd = reload_make_fd(&text);
     if (sup->config_fd < 0) {
