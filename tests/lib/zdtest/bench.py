@@ -170,13 +170,14 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="median of so many (default 3)")
     parser.add_argument("--only", help="servers, separated by commas; ours, and what a row compares with,"
                         " must be named too: " + ",".join(ALL))
-    parser.add_argument("--rows", help="only rows whose title has this word")
+    parser.add_argument("--rows", help="only rows whose title has one of these words: WORD|WORD")
     parser.add_argument("--json", help="where to write the result")
     options = parser.parse_args()
     module = load(options.name)
     KINDS.update(getattr(module, "SERVERS", {}))
     kinds = [kind for kind in (options.only.split(",") if options.only else KINDS) if installed(kind)]
-    rows = [row for row in module.ROWS if not options.rows or options.rows in row.title]
+    words = (options.rows or "").split("|")
+    rows = [row for row in module.ROWS if any(word in row.title for word in words)]
     figures, errors = run(module, options.runs, kinds, rows)
     versions = {kind: version(kind) for kind in kinds}
     print(f"{options.name}, {time.strftime('%Y-%m-%d')}: "
