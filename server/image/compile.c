@@ -524,7 +524,8 @@ static void fill(struct fill *f)
 static void finish(struct fill *f, uint8_t *base)
 {
     put_all_late(f, base);
-    ((struct image_header *)(void *)base)->checksum = image_checksum(base, f->h->size);
+    ((struct image_header *)(void *)base)->checksum =
+        image_checksum(base, f->h->size, f->b->threads);
 }
 
 static int fill_memory(struct fill *f)

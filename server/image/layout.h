@@ -38,14 +38,14 @@
 #include "server/image/builder.h"
 
 #define IMAGE_MAGIC "zdimage"
-enum { IMAGE_FORMAT = 6, IMAGE_UNIT = 4 };
+enum { IMAGE_FORMAT = 7, IMAGE_UNIT = 4 };
 #define IMAGE_ORDER UINT32_C(0x01020304)
 
 struct image_header {
     char magic[8];
     uint32_t format, order;
     uint64_t size;     /* of the whole image */
-    uint64_t checksum; /* XXH3 of all bytes behind this field */
+    uint64_t checksum; /* of all bytes behind this field (image_checksum) */
     uint64_t version;  /* random */
     uint8_t key[16];   /* hash key */
     struct image_source source;
@@ -151,5 +151,6 @@ static inline uint32_t image_first_slot(uint64_t hash, uint32_t slots)
     return (uint32_t)((hash >> 32) * slots >> 32);
 }
 
-/* What the header's checksum must be for `size` bytes at `base`. */
-uint64_t image_checksum(const void *base, uint64_t size);
+/* What the header's checksum must be for `size` bytes at `base`: XXH3 of up to 1 MiB, XXH3 of the
+ * XXH3 of pieces for more, so that `threads` can share it. */
+uint64_t image_checksum(const void *base, uint64_t size, unsigned threads);

@@ -22,6 +22,7 @@ static const int64_t longest_pause = 30 * CLK_SECOND;
 /* A process that got ready may serve: better a try every two seconds than silence. */
 static const int64_t longest_ready_pause = 2 * CLK_SECOND;
 static const int64_t successor_patience = 2 * CLK_SECOND;
+static const int64_t start_patience = 500 * CLK_MS;
 
 void children_init(struct supervisor *sup)
 {
@@ -414,13 +415,19 @@ static void ensure(struct supervisor *sup, enum role role)
         children_start(sup, role, sup->dns, NULL);
 }
 
+/* At a start, for a moment, who serves and who loads zones have the processors for themselves. */
+static bool is_urgent(const struct supervisor *sup)
+{
+    return !atomic_load(&sup->stats->zones_settled) && sup->now - sup->began < start_patience;
+}
+
 void children_ensure(struct supervisor *sup)
 {
     if (sup->stop.phase != STOP_NONE)
         return;
     if (!sup->child[STATS_KEEPER].pid)
         ensure(sup, ROLE_KEEPER);
-    if (!sup->child[STATS_ENDPOINT].pid)
+    if (!sup->child[STATS_ENDPOINT].pid && !is_urgent(sup))
         ensure(sup, ROLE_ENDPOINT);
     if (sup->restart.phase != RESTART_IDLE)
         return;
@@ -431,7 +438,8 @@ void children_ensure(struct supervisor *sup)
     }
     /* The first one is alone until it serves. */
     struct child *active = children_active(sup);
-    if (active && child_alive(active) && !is_in_state(sup, active, PROCESS_ACTIVE))
+    if (active && child_alive(active) &&
+        (is_urgent(sup) || !is_in_state(sup, active, PROCESS_ACTIVE)))
         return;
     ensure(sup, ROLE_SERVE);
 }

@@ -109,6 +109,7 @@ struct supervisor {
 
     int signals, timer;
     int64_t now;       /* of this turn of the loop */
+    int64_t began;     /* the first one */
     int64_t hang_from; /* ages of heartbeats count from here at the earliest */
     int64_t memory_at;
     bool memory_over, started;

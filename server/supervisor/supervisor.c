@@ -261,7 +261,7 @@ static void note_time(struct supervisor *sup)
 /* Notes them for the next supervisor, should this one be killed. */
 static void loop(struct supervisor *sup)
 {
-    sup->now = sup->hang_from = clk_mono_ns();
+    sup->now = sup->began = sup->hang_from = clk_mono_ns();
     adoption_step(sup);
     children_ensure(sup);
     children_note(sup);
