@@ -112,18 +112,19 @@ static int read_text(int fd, struct buf *text)
     return ERR_OK;
 }
 
-static struct config *read_config(const struct inherit *in)
+/* NULL and the exit status. */
+static struct config *read_config(const struct inherit *in, int *status)
 {
     struct buf text = {0}, errors = {0};
     struct config *config = NULL;
     int err = read_text(in->config, &text);
+    *status = err == ERR_OK ? START_BAD_CONFIG : EXIT_FAILED;
     if (err == ERR_OK)
         config = (in->role == ROLE_KEEPER ? config_parse : config_parse_service)(
             in->config_path, text.data, text.len, &errors);
     else
         log_line(LOG_ERROR, "cannot read the configuration: %s", err_text(err));
-    if (errors.data)
-        fputs(errors.data, stderr);
+    log_lines(LOG_ERROR, errors.data);
     buf_wipe(&text);
     buf_fini(&errors);
     return config;
@@ -157,9 +158,10 @@ static int run_role(int argc, char **argv)
     if (!context.start.stats) {
         log_line(LOG_ERROR, "the shared memory is not that of this version");
     } else {
-        context.start.config = reads ? read_config(&in) : NULL;
+        context.start.config = reads ? read_config(&in, &status) : NULL;
         close(in.config);
-        status = context.start.config || !reads ? roles[in.role].run(&context) : START_BAD_CONFIG;
+        if (context.start.config || !reads)
+            status = roles[in.role].run(&context);
         config_free(context.start.config);
     }
     stats_unmap(context.start.stats);

@@ -54,3 +54,12 @@ void log_line(enum log_level level, const char *format, ...)
     log_vline(level, format, ap);
     va_end(ap);
 }
+
+void log_lines(enum log_level level, const char *text)
+{
+    for (const char *p = text ? text : ""; *p;) {
+        size_t len = strcspn(p, "\n");
+        log_line(level, "%.*s", (int)len, p);
+        p += len + (p[len] == '\n');
+    }
+}

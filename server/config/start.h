@@ -6,7 +6,7 @@
 #include "backend/contract/stats.h"
 #include "server/config/config.h"
 
-enum { START_BAD_CONFIG = 2 }; /* exit status: the configuration is no good, as stderr says */
+enum { START_BAD_CONFIG = 3 }; /* exit status: the configuration is no good, as the log says */
 
 struct start {
     struct stats *stats;

@@ -26,7 +26,8 @@ enum {
     PACK_LEAST = 64,        /* fewer zones at once have files of their own */
     KILLS_MAX = 2,          /* a zone whose child was killed from outside is tried once more */
     QUIET_ZONES = 1000,     /* with more the log does not name each at the start */
-    AHEAD = 64,             /* files asked for at once when the disk is slow */
+    AHEAD = 64,             /* files asked for at once when the disk is slow, */
+    AHEAD_BYTES = 64 << 10, /* and of each so much */
     FRAME_PROGRESS = 1,
     FRAME_LOADED,
     FRAME_STORED, /* struct stored_frame: behind FRAME_LOADED of a pending image */
@@ -195,18 +196,18 @@ static void child_packed(struct child_ctx *c, const struct compile_result *r, in
         child_flush(c);
 }
 
-/* A disk that is asked for one small file after another takes its time for each: the one before
- * took so long that the next ones are likely not in memory. */
-static void ask_ahead(const struct load_job *job, size_t i, size_t *asked, int64_t took)
+/* A disk that is asked for one small file after another takes its time for each. A small zone that
+ * took so long says that the next ones are likely not in memory. */
+static void ask_ahead(const struct load_job *job, size_t i, size_t *asked)
 {
-    if (took < slow_zone || i < *asked)
+    if (i < *asked)
         return;
     for (*asked = i + 1; *asked < job->count && *asked <= i + AHEAD; ++*asked) {
         const char *file = job->zones[*asked]->config->file;
         int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
             continue;
-        posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+        posix_fadvise(fd, 0, AHEAD_BYTES, POSIX_FADV_WILLNEED);
         close(fd);
     }
 }
@@ -238,7 +239,7 @@ static void child_main(struct load_job *job, int channel)
         zone_close_image(&served);
         bytes += result.summary.bytes;
         int64_t took = clk_mono_ns() - began;
-        ask_ahead(job, i, &asked, took);
+        bool small = result.summary.bytes <= PACK_IMAGE_MAX;
         if (result.packed) {
             child_packed(&ctx, &result, took);
         } else {
@@ -247,6 +248,8 @@ static void child_main(struct load_job *job, int channel)
             child_store(&ctx, &compile, &result);
         }
         compile_fini(&result);
+        if (small && took > slow_zone && bytes < BATCH_BYTES)
+            ask_ahead(job, i, &asked);
     }
     child_flush(&ctx);
     if (bytes >= BATCH_BYTES)
@@ -256,7 +259,7 @@ static void child_main(struct load_job *job, int channel)
 
 /* ---- in the keeper */
 
-static void log_lines(struct zone *z, char *text)
+static void log_findings(struct zone *z, char *text)
 {
     char *rest = text;
     for (char *line = strtok_r(rest, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
@@ -469,7 +472,7 @@ static void take_result(struct load_job *job, struct channel_frame *f)
     struct zone *z = job->zones[m->index];
     f->payload[f->len < CHANNEL_PAYLOAD ? f->len : CHANNEL_PAYLOAD - 1] = '\0';
     m->reason[sizeof m->reason - 1] = '\0';
-    log_lines(z, m->text);
+    log_findings(z, m->text);
     if (m->status == LOADED_LATER)
         return;
     take_reported(job, m->index);

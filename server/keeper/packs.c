@@ -144,7 +144,9 @@ void packs_start(struct keeper *k, const uint64_t *ids, size_t count)
         }
         take_images(k, pack);
         packs_done(k, pack);
-        keeper_link(k);
+        /* Who serves already has the zones, and a pack may have an image older than another's. */
+        if (atomic_load(&k->stats->active) == STATS_SERVE)
+            keeper_link(k);
         stats_heartbeat(k->stats, k->slot);
     }
     packs_tidy(k);

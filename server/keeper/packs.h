@@ -29,7 +29,8 @@ struct packs {
 
 /* ERR_MEMORY. */
 int packs_init(struct keeper *k);
-/* Takes the images of every pack in `ids` that are newer than what their zone has. */
+/* Takes the images of every pack in `ids` that are newer than what their zone has. When nobody
+ * serves yet, they are sent after each pack (keeper_link). */
 void packs_start(struct keeper *k, const uint64_t *ids, size_t count);
 /* Maps a pack; the caller is its first user. On success the descriptor is taken. ERR_FORMAT,
  * ERR_VERSION, ERR_CHECKSUM, ERR_SYSTEM, ERR_MEMORY. */

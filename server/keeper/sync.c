@@ -375,7 +375,6 @@ void sync_add(struct keeper *k, int fd)
         drop(c);
         return;
     }
-    c->owes_synced = k->syncs.starting;
     if (!put_zones(c, true) || (!k->syncs.starting && !put_rest(c)))
         drop(c);
 }

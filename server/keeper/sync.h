@@ -1,4 +1,5 @@
-/* The channels to the serve processes: every zone once, MSG_SYNCED, then each change.
+/* The channels to the serve processes: every zone, MSG_SYNCED, then each change. Only while the
+ * keeper starts may a zone that changes go before MSG_SYNCED more than once.
  *
  * Never blocks: what a channel has no room for now waits in a queue and is sent when there is room.
  * A zone waits in a queue once; what is sent is what it is at that time. */
@@ -31,7 +32,8 @@ void sync_add(struct keeper *k, int fd);
 void sync_fini(struct keeper *k);
 /* A zone is new or has changed: image, state of expiry or access lists. */
 void sync_zone(struct zone *z);
-/* From hold to release nothing is sent but by the loop, so that many changes go in one frame. */
+/* From hold to release nothing is sent but by the loop and sync_step, so that many changes go in
+ * one frame. */
 void sync_hold(struct keeper *k);
 void sync_release(struct keeper *k);
 /* No image is missing any more: processes that wait for one are told that they have all. */

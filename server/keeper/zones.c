@@ -433,6 +433,8 @@ static void zone_remove(struct zone *z)
         stats_event(k->stats, k->slot, EVENT_ZONE_REMOVED, 0, z->config->name, "%s",
                     z->config->file ? z->config->file : "a secondary");
     request_forget(z);
+    if (z->lost && --k->lost == 0)
+        sync_found(k);
     sync_gone(k, z->row, z->config);
     rows_give(z);
     if (z->in_file)

@@ -241,7 +241,8 @@ static void tell_bad_zone(void *ctx, const char *name, int err)
 static void read_keeper(struct serve *s)
 {
     int n = 0;
-    s->feed.expected = atomic_load(&s->stats->zone_rows);
+    uint32_t rows = atomic_load(&s->stats->zone_rows);
+    s->feed.expected = rows < STATS_ZONES ? rows : STATS_ZONES;
     for (int i = 0; i < FRAMES_A_ROUND && (n = channel_receive(s->keeper, &s->frame)) == 1; i++) {
         int err = zonefeed_take(&s->feed, &s->frame);
         channel_discard(&s->frame);

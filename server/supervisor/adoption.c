@@ -264,6 +264,11 @@ static bool adopt(struct supervisor *sup, int fd, pid_t pid)
     return true;
 }
 
+unsigned adoption_count_left(const struct supervisor *sup)
+{
+    return count_left(&sup->statedir, 0);
+}
+
 void adoption_begin(struct supervisor *sup)
 {
     if (sup->statedir.lock < 0)

@@ -8,6 +8,8 @@
 
 #include "server/supervisor/state.h"
 
+/* How many processes of the supervisor before still live. */
+unsigned adoption_count_left(const struct supervisor *sup);
 /* Looks for what the supervisor before left. After the state directory was locked, before the
  * sockets are opened; those taken over are then in sup->dns. */
 void adoption_begin(struct supervisor *sup);

@@ -307,7 +307,8 @@ static void note_end(struct supervisor *sup, struct child *c, const siginfo_t *i
     /* One that has handed over ends when its connections do, which may be at once. */
     if (c->drained && !c->exit_status && !c->exit_signal)
         c->expected = true;
-    if (c->role == ROLE_KEEPER && c->exit_status == START_BAD_CONFIG && !sup->zones_good)
+    if (c->role == ROLE_KEEPER && c->exit_status == START_BAD_CONFIG && !sup->zones_good &&
+        supervisor_claim_slot(sup) == STATS_SERVE)
         sup->zones_bad = c->expected = true;
     atomic_store(&row->exit_status, c->exit_status);
     atomic_store(&row->exit_signal, c->exit_signal);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/base/clk.h"
@@ -45,12 +46,19 @@ struct config *reload_read_service(const char *path, struct buf *text, struct bu
 
 bool reload_check_zones(const struct supervisor *sup, struct buf *errors)
 {
-    struct buf text = {0};
-    struct config *config = reload_read(sup->config_path, &text, errors);
-    bool good = config != NULL;
+    struct stat st;
+    void *text = MAP_FAILED;
+    if (fstat(sup->config_fd, &st) == 0)
+        text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, sup->config_fd, 0);
+    if (text == MAP_FAILED) {
+        buf_printf(errors, "cannot read the configuration again: %s\n", strerror(errno));
+        return false;
+    }
+    struct config *config = config_parse(sup->config_path, text, (size_t)st.st_size, errors);
+    munmap(text, (size_t)st.st_size);
     config_free(config);
-    buf_wipe(&text);
-    return good;
+    malloc_trim(0);
+    return config != NULL;
 }
 
 int reload_make_fd(const struct buf *text)
@@ -231,6 +239,7 @@ static void commit(struct supervisor *sup, struct config *next, int fd, struct l
     close(sup->config_fd);
     sup->config = next;
     sup->config_fd = fd;
+    sup->zones_good = true;
     uint64_t generation = atomic_fetch_add(&sup->stats->config_generation, 1) + 1;
     atomic_store(&sup->stats->config_at, clk_wall());
     atomic_store(&sup->stats->memory_limit, next->memory_limit);
@@ -257,15 +266,6 @@ static void commit(struct supervisor *sup, struct config *next, int fd, struct l
     config_free(old);
 }
 
-static void log_errors(const struct buf *errors)
-{
-    for (const char *p = errors->data ? errors->data : ""; *p;) {
-        size_t len = strcspn(p, "\n");
-        log_line(LOG_ERROR, "%.*s", (int)len, p);
-        p += len + (p[len] == '\n');
-    }
-}
-
 /* Prepares everything that can fail; "" in `why` when nothing did. */
 static void prepare(struct supervisor *sup, char *why, size_t size)
 {
@@ -274,7 +274,7 @@ static void prepare(struct supervisor *sup, char *why, size_t size)
     struct listeners *dns = NULL;
     int fd = -1;
     if (!next) {
-        log_errors(&errors);
+        log_lines(LOG_ERROR, errors.data);
         size_t lines = 0;
         for (const char *p = errors.data; p && *p; p++)
             lines += *p == '\n';

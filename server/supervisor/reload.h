@@ -10,7 +10,7 @@
 struct config *reload_read(const char *path, struct buf *text, struct buf *errors);
 /* The same at a start, where zones are left to the keeper to check, which reads them anyway. */
 struct config *reload_read_service(const char *path, struct buf *text, struct buf *errors);
-/* Checks the zones of the running configuration too. False and the errors when they are wrong. */
+/* Checks the zones too, of the text the keeper gets. False and the errors when they are wrong. */
 bool reload_check_zones(const struct supervisor *sup, struct buf *errors);
 /* A sealed memory file with the text, for the children. -1 and errno. */
 int reload_make_fd(const struct buf *text);

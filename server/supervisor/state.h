@@ -113,7 +113,9 @@ struct supervisor {
     int64_t hang_from; /* ages of heartbeats count from here at the earliest */
     int64_t memory_at;
     bool memory_over, started;
-    bool zones_good, zones_bad; /* the keeper could read them, or not, when it was first started */
+    /* The configuration's zones: a keeper got ready with them, or they were checked here; a keeper
+     * found them wrong when nobody served yet. */
+    bool zones_good, zones_bad;
     uint64_t ignored;           /* signals that were told of, a bit each */
     pid_t noted[STATEDIR_PIDS]; /* in the state directory */
     unsigned noted_count;

@@ -73,7 +73,8 @@ void stop_step(struct supervisor *sup)
         s->phase = STOP_KEEPER;
     }
     if (s->phase == STOP_KEEPER && !child_alive(&sup->child[STATS_KEEPER])) {
-        stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STOPPED, 0, "", "%s", describe(sup));
+        if (!sup->zones_bad)
+            stats_event(sup->stats, STATS_SUPERVISOR, EVENT_STOPPED, 0, "", "%s", describe(sup));
         children_stop(sup, &sup->child[STATS_ENDPOINT], endpoint_grace);
         s->phase = STOP_ENDPOINT;
     }

@@ -17,7 +17,6 @@
 #include "backend/base/err.h"
 #include "backend/base/log.h"
 #include "backend/base/title.h"
-#include "server/config/start.h"
 #include "server/supervisor/adoption.h"
 #include "server/supervisor/children.h"
 #include "server/supervisor/messages.h"
@@ -27,7 +26,7 @@
 #include "server/supervisor/stop.h"
 #include "server/supervisor/watch.h"
 
-enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_CONFIG = START_BAD_CONFIG, TICK_MS = 100 };
+enum { EXIT_STOPPED = 0, EXIT_FAILED = 1, EXIT_CONFIG = 2, TICK_MS = 100 };
 
 /* Standard descriptors exist, and others we were started with are nobody's business. */
 static void tidy_descriptors(void)
@@ -81,17 +80,15 @@ static int read_configuration(struct supervisor *sup, const char *path)
     sup->config = reload_read_service(sup->config_path, &text, &errors);
     if (!sup->config)
         goto out;
-    if (identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK) {
-        reload_check_zones(sup, &errors);
-        goto out;
-    }
-    status = EXIT_FAILED;
     sup->config_fd = reload_make_fd(&text);
     if (sup->config_fd < 0) {
+        status = EXIT_FAILED;
         buf_printf(&errors, "cannot keep the configuration in memory: %s", strerror(errno));
-        goto out;
+    } else if (identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK) {
+        reload_check_zones(sup, &errors);
+    } else {
+        status = EXIT_STOPPED;
     }
-    status = EXIT_STOPPED;
 out:
     if (errors.len)
         fprintf(stderr, "%s%s", errors.data, errors.data[errors.len - 1] == '\n' ? "" : "\n");
@@ -160,11 +157,12 @@ static int use_state(struct supervisor *sup)
 static int adopt(struct supervisor *sup)
 {
     struct buf errors = {0};
-    sup->zones_good = sup->statedir.left_count && reload_check_zones(sup, &errors);
+    bool left = adoption_count_left(sup) > 0;
+    sup->zones_good = left && reload_check_zones(sup, &errors);
     if (errors.data)
         fputs(errors.data, stderr);
     buf_fini(&errors);
-    if (sup->statedir.left_count && !sup->zones_good)
+    if (left && !sup->zones_good)
         return EXIT_CONFIG;
     adoption_begin(sup);
     return EXIT_STOPPED;
