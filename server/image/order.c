@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,10 +59,11 @@ struct ordering {
     uint64_t splits[RANGES_MAX];  /* range i + 1 ends before splits[i]; no more: UINT64_MAX */
     unsigned split_step;          /* a power of 2: as many splits, and one less, are looked at */
     size_t (*counts)[RANGES_MAX]; /* of each part; then where its items go */
-    struct range range[RANGES_MAX];
     const struct draft_mention *apex; /* in range 0 */
     struct item *items;
     uint32_t apex_at, zone_names; /* names of range 0 before it; of the others together */
+    /* Large: only those in use are cleared, since most zones are small and have two. */
+    struct range range[RANGES_MAX];
 };
 
 /* ---- collecting */
@@ -166,6 +168,7 @@ static int collect(struct ordering *o)
         words += p->key_count;
     }
     choose_splits(o, words);
+    memset(o->range, 0, o->range_count * sizeof *o->range);
     o->counts = calloc(o->part_count, sizeof *o->counts);
     if (!o->counts)
         return ERR_MEMORY;
@@ -740,9 +743,10 @@ static bool has_failed(const struct ordering *o)
 
 int draft_order(struct image_builder *b)
 {
-    struct ordering *o = calloc(1, sizeof *o);
+    struct ordering *o = malloc(sizeof *o);
     if (!o)
         return ERR_MEMORY;
+    memset(o, 0, offsetof(struct ordering, range));
     o->b = b;
     int err = mention_apex(o);
     if (!err)

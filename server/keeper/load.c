@@ -20,7 +20,8 @@
 #include "server/keeper/zones.h"
 
 enum {
-    BATCH_ZONES = 16384,
+    BATCH_ZONES = 16384,    /* at most for a child, */
+    BATCH_LEAST = 2048,     /* and at least while there are more than enough for all */
     BATCH_TEXT = 4 << 20,   /* of zone text: what a child gets beside its first zone, */
     BATCH_BYTES = 16 << 20, /* of images: a child that has made so many leaves the rest to others */
     PACK_LEAST = 64,        /* fewer zones at once have files of their own */
@@ -619,8 +620,12 @@ static size_t share_of(const struct loads *l)
     size_t share = l->queued / (l->most - l->running) + 1, count = 0;
     uint64_t bytes = 0;
     share = share < l->queued ? share : l->queued;
-    if (share >= PACK_LEAST)
-        return share < BATCH_ZONES ? share : BATCH_ZONES;
+    if (share >= PACK_LEAST) {
+        /* Less and less, so that all end at about the same time. */
+        size_t most = l->queued / l->most / 2;
+        most = most < BATCH_LEAST ? BATCH_LEAST : most < BATCH_ZONES ? most : BATCH_ZONES;
+        return share < most ? share : most;
+    }
     for (const struct zone *z = l->head; count < share && bytes < BATCH_TEXT; z = z->load.next) {
         struct image_source source = {0};
         sources_read(z->config->file, &source);

@@ -15,10 +15,10 @@ enum { ZONERDATA_MAX = 65535 };
 struct zonerdata {
     const uint8_t *origin; /* of relative names */
     size_t origin_len;
-    uint8_t data[ZONERDATA_MAX];
     size_t len;
     size_t word; /* after an error: where */
     char reason[160];
+    uint8_t data[ZONERDATA_MAX]; /* last: it need not be cleared */
 };
 
 /* The words of `l` from `first` on are the data of a record of `type`. ERR_FORMAT (reason, word),

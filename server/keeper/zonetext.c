@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -33,7 +34,6 @@ struct reader {
     const struct level *level;
     unsigned files;
     uint64_t generated;
-    struct zonerdata rdata;
     const struct zonetext_sink *sink;
     struct zonetext_state *state;
     uint8_t owner[255];
@@ -46,6 +46,7 @@ struct reader {
     struct plain plain;
     unsigned problems;
     char reason[200];
+    struct zonerdata rdata; /* last: its data need not be cleared */
 };
 
 /* Tells a problem at a word of the current entry. Returns ERR_FORMAT: the entry is done with. */
@@ -527,9 +528,10 @@ int zonetext_read(struct bytes *text, const struct stat *st, struct zonetext_sta
                   const struct zonetext_sink *sink)
 {
     static const struct stat none;
-    struct reader *r = calloc(1, sizeof *r);
+    struct reader *r = malloc(sizeof *r);
     if (!r)
         return ERR_MEMORY;
+    memset(r, 0, offsetof(struct reader, rdata.data));
     r->sink = sink;
     r->state = state;
     r->outermost = text;
