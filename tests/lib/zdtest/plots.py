@@ -95,6 +95,9 @@ def page(result):
         lines += [f"## {title}{unit}", "", f"![{title}](speed/{file_name(title)})", ""]
         if verdict(rows):
             lines += [verdict(rows), ""]
+        fewest = min(len(row["runs"]) for row in rows)
+        if fewest < runs:
+            lines += [f"Of {fewest} run{'s' * (fewest != 1)} only.", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
