@@ -14,8 +14,18 @@ void bytes_of_file(struct bytes *t, int fd, int64_t from, int64_t to)
 
 void bytes_of_memory(struct bytes *t, const void *bytes, size_t len)
 {
-    *t = (struct bytes){.fd = -1, .at = bytes, .next = (int64_t)len, .stop = (int64_t)len};
+    *t = (struct bytes){.fd = -1, .buffer = malloc(len + BYTES_BEHIND)};
+    if (!t->buffer) {
+        t->failed = true;
+        t->error = ENOMEM;
+        return;
+    }
+    if (len)
+        memcpy(t->buffer, bytes, len);
+    memset(t->buffer + len, 0, BYTES_BEHIND);
+    t->at = t->buffer;
     t->end = t->at + len;
+    t->next = t->stop = (int64_t)len;
 }
 
 void bytes_fini(struct bytes *t)
@@ -31,7 +41,7 @@ static bool fill(struct bytes *t)
     if (t->next >= t->stop || t->failed || kept == BLOCK)
         return false;
     if (!t->buffer)
-        t->buffer = malloc(BLOCK);
+        t->buffer = calloc(1, BLOCK + BYTES_BEHIND);
     if (!t->buffer) {
         t->failed = true;
         t->error = ENOMEM;

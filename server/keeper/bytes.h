@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* So many bytes behind each line can be read, too: what they are means nothing. */
+enum { BYTES_BEHIND = 16 };
+
 struct bytes {
     const char *at, *end; /* what is there and not yet taken */
     int fd;               /* -1: memory */
@@ -21,7 +24,7 @@ struct bytes {
 /* The bytes [from, to) of a file, or up to its end when that is sooner; the descriptor stays the
  * caller's. */
 void bytes_of_file(struct bytes *t, int fd, int64_t from, int64_t to);
-/* Bytes in memory, which stay the caller's. */
+/* A copy of bytes in memory; without memory for it, `failed`. */
 void bytes_of_memory(struct bytes *t, const void *bytes, size_t len);
 void bytes_fini(struct bytes *t);
 /* Reads on when everything was taken; false at the end, or when reading failed. */

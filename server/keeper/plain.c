@@ -2,48 +2,117 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-enum { WORDS = 16, NAME_MOST = 255, LABEL_MOST = 63 };
+#include "server/dns/fold.h"
+#include "server/keeper/bytes.h"
 
-enum kind { WORD, BLANK, COMMENT, OTHER };
+enum { WORDS = 16, NAME_MOST = 255, LABEL_MOST = 63, STEP = 16 };
 
-/* What separates words, and what makes a line more than plain. */
-static const uint8_t kinds[256] = {
-    [0] = OTHER,   [' '] = BLANK,  ['\t'] = BLANK, ['\r'] = BLANK, [';'] = COMMENT,
-    ['"'] = OTHER, ['\\'] = OTHER, ['('] = OTHER,  [')'] = OTHER};
+_Static_assert((int)STEP <= (int)BYTES_BEHIND, "a line is looked at a step at a time");
 
 struct word {
     const char *at;
     size_t len;
 };
 
+/* Where each word begins and ends, in turn. */
 struct words {
+    const char *edge[2 * WORDS];
     size_t count;
-    struct word word[WORDS];
 };
 
+static struct word word_at(const struct words *words, size_t i)
+{
+    const char *at = words->edge[2 * i];
+    return (struct word){at, (size_t)(words->edge[2 * i + 1] - at)};
+}
+
+/* Of so many bytes of a line, those that separate words, and those that make it more than plain: a
+ * bit for each. */
+struct marks {
+    unsigned blank, special;
+};
+
+#ifdef __SSE2__
+static __m128i is(__m128i bytes, char c)
+{
+    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
+}
+
+static struct marks look(const char *at)
+{
+    __m128i bytes = _mm_loadu_si128((const void *)at);
+    __m128i blank = _mm_or_si128(_mm_or_si128(is(bytes, ' '), is(bytes, '\t')), is(bytes, '\r'));
+    __m128i paren = is(_mm_and_si128(bytes, _mm_set1_epi8((char)0xfe)), '(');
+    __m128i quote = _mm_or_si128(is(bytes, '"'), is(bytes, '\\'));
+    __m128i end = _mm_or_si128(is(bytes, ';'), is(bytes, '\0'));
+    __m128i special = _mm_or_si128(paren, _mm_or_si128(quote, end));
+    return (struct marks){(unsigned)_mm_movemask_epi8(blank), (unsigned)_mm_movemask_epi8(special)};
+}
+
+static unsigned look_for(const char *at, char c)
+{
+    return (unsigned)_mm_movemask_epi8(is(_mm_loadu_si128((const void *)at), c));
+}
+#else
+static unsigned look_for(const char *at, char c)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < STEP; i++)
+        found |= (unsigned)(at[i] == c) << i;
+    return found;
+}
+
+static struct marks look(const char *at)
+{
+    struct marks marks = {0};
+    for (const char *c = " \t\r"; *c; c++)
+        marks.blank |= look_for(at, *c);
+    for (const char *c = "\"\\();"; *c; c++)
+        marks.special |= look_for(at, *c);
+    marks.special |= look_for(at, '\0');
+    return marks;
+}
+#endif
+
+/* The lowest `n` bits, at most STEP. */
+static unsigned lowest(size_t n)
+{
+    return n < STEP ? (1u << n) - 1 : (1u << STEP) - 1;
+}
+
+/* Cuts a line, up to a comment, into words. */
 static bool cut(const char *line, size_t len, struct words *words)
 {
-    const char *at = line, *end = line + len;
-    words->count = 0;
-    for (;;) {
-        while (at < end && kinds[(uint8_t)*at] == BLANK)
-            at++;
-        if (at == end || kinds[(uint8_t)*at] == COMMENT)
-            return true;
-        const char *start = at;
-        while (at < end && kinds[(uint8_t)*at] == WORD)
-            at++;
-        if (at < end && kinds[(uint8_t)*at] == OTHER)
+    const char *end = line + len, **edge = words->edge;
+    unsigned last = 0; /* 1: the byte before was in a word */
+    for (const char *at = line; at < end; at += STEP) {
+        struct marks marks = look(at);
+        marks.special &= lowest((size_t)(end - at));
+        if (marks.special) {
+            end = at + __builtin_ctz(marks.special);
+            if (*end != ';')
+                return false;
+        }
+        unsigned in_word = ~marks.blank & lowest((size_t)(end - at));
+        unsigned edges = (in_word ^ (in_word << 1 | last)) & lowest(STEP);
+        if (edge - words->edge + STEP > 2 * WORDS)
             return false;
-        if (words->count == WORDS)
-            return false;
-        words->word[words->count++] = (struct word){start, (size_t)(at - start)};
+        for (; edges; edges &= edges - 1)
+            *edge++ = at + __builtin_ctz(edges);
+        last = in_word >> (STEP - 1);
     }
+    if (last)
+        *edge++ = end;
+    words->count = (size_t)(edge - words->edge) / 2;
+    return true;
 }
 
 size_t plain_name(const char *text, size_t len, const uint8_t *origin, size_t origin_len,
-                  uint8_t wire[255])
+                  uint8_t wire[PLAIN_NAME])
 {
     if (len == 1 && *text == '@') {
         memcpy(wire, origin, origin_len);
@@ -52,16 +121,16 @@ size_t plain_name(const char *text, size_t len, const uint8_t *origin, size_t or
     if (len > NAME_MOST - 2)
         return 0;
     size_t start = 0; /* of the label, its length byte */
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] != '.') {
-            wire[i + 1] = (uint8_t)text[i];
-            continue;
+    for (size_t at = 0; at < len; at += STEP) {
+        memcpy(wire + 1 + at, text + at, STEP);
+        unsigned dots = look_for(text + at, '.') & lowest(len - at);
+        for (; dots; dots &= dots - 1) {
+            size_t dot = at + (unsigned)__builtin_ctz(dots), label = dot - start;
+            if (!label || label > LABEL_MOST)
+                return 0;
+            wire[start] = (uint8_t)label;
+            start = dot + 1;
         }
-        size_t label = i - start;
-        if (!label || label > LABEL_MOST)
-            return 0;
-        wire[start] = (uint8_t)label;
-        start = i + 1;
     }
     if (start == len) {
         wire[len] = 0;
@@ -122,19 +191,24 @@ static bool put_short(struct rdata *r, const struct word *w)
 /* As inet_pton: four numbers, none with a 0 before it. */
 static bool put_ipv4(struct rdata *r, const struct word *w)
 {
-    const char *at = w->at, *end = at + w->len;
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned value = 0, digits = 0;
-        for (; at < end && (unsigned)(uint8_t)*at - '0' <= 9 && digits < 3; at++, digits++) {
-            if (digits && !value)
+    unsigned value = 0, digits = 0, dots = 0;
+    for (size_t i = 0; i < w->len; i++) {
+        unsigned digit = (unsigned)(uint8_t)w->at[i] - '0';
+        if (digit <= 9) {
+            if ((digits && !value) || value > 25)
                 return false;
-            value = value * 10 + (unsigned)(uint8_t)*at - '0';
+            value = value * 10 + digit;
+            digits++;
+        } else {
+            if (w->at[i] != '.' || !digits || value > 255 || dots == 3)
+                return false;
+            r->at[dots++] = (uint8_t)value;
+            value = digits = 0;
         }
-        if (!digits || value > 255 || (i < 3 && (at == end || *at++ != '.')))
-            return false;
-        *r->at++ = (uint8_t)value;
     }
-    return at == end;
+    r->at[dots] = (uint8_t)value;
+    r->at += 4;
+    return dots == 3 && digits && value <= 255;
 }
 
 static bool put_ipv6(struct rdata *r, const struct word *w)
@@ -157,34 +231,32 @@ struct form {
 };
 
 static const struct form forms[] = {
-    {"A", 1, 1, {put_ipv4}},
-    {"NS", 2, 1, {put_name}},
-    {"AAAA", 28, 1, {put_ipv6}},
-    {"CNAME", 5, 1, {put_name}},
-    {"PTR", 12, 1, {put_name}},
-    {"MX", 15, 2, {put_short, put_name}},
-    {"SRV", 33, 4, {put_short, put_short, put_short, put_name}},
-    {"DNAME", 39, 1, {put_name}},
-    {"AFSDB", 18, 2, {put_short, put_name}},
-    {"RP", 17, 2, {put_name, put_name}},
-    {"KX", 36, 2, {put_short, put_name}},
+    {"a", 1, 1, {put_ipv4}},
+    {"ns", 2, 1, {put_name}},
+    {"aaaa", 28, 1, {put_ipv6}},
+    {"cname", 5, 1, {put_name}},
+    {"ptr", 12, 1, {put_name}},
+    {"mx", 15, 2, {put_short, put_name}},
+    {"srv", 33, 4, {put_short, put_short, put_short, put_name}},
+    {"dname", 39, 1, {put_name}},
+    {"afsdb", 18, 2, {put_short, put_name}},
+    {"rp", 17, 2, {put_name, put_name}},
+    {"kx", 36, 2, {put_short, put_name}},
 };
 
-static bool is_word(const struct word *w, const char *upper)
+/* Is it `lower`, of at most seven bytes, but for case? */
+static bool is_word(const struct word *w, const char lower[8])
 {
-    size_t i = 0;
-    for (; i < w->len && upper[i]; i++) {
-        uint8_t c = (uint8_t)w->at[i];
-        if ((c >= 'a' && c <= 'z' ? c - 32 : c) != (uint8_t)upper[i])
-            return false;
-    }
-    return i == w->len && !upper[i];
+    uint64_t bytes, wanted;
+    memcpy(&bytes, w->at, sizeof bytes);
+    memcpy(&wanted, lower, sizeof wanted);
+    return w->len < 8 && name_fold8(bytes & ~(~UINT64_C(0) << 8 * w->len)) == wanted;
 }
 
-static const struct form *find_form(const struct word *w)
+static const struct form *find_form(struct word w)
 {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (is_word(w, forms[i].name))
+        if (is_word(&w, forms[i].name))
             return &forms[i];
     }
     return NULL;
@@ -193,12 +265,13 @@ static const struct form *find_form(const struct word *w)
 /* [TTL] [class] or [class] [TTL] from word `i` on; returns the word behind them. */
 static size_t read_head(const struct words *words, size_t i, struct plain *plain)
 {
+    static const char in[8] = "in";
     bool has_class = false;
     for (; i < words->count; i++) {
-        const struct word *w = &words->word[i];
-        if (!plain->has_ttl && read_number(w, INT32_MAX, &plain->ttl))
+        struct word w = word_at(words, i);
+        if (!plain->has_ttl && read_number(&w, INT32_MAX, &plain->ttl))
             plain->has_ttl = true;
-        else if (!has_class && is_word(w, "IN"))
+        else if (!has_class && is_word(&w, in))
             has_class = true;
         else
             break;
@@ -215,20 +288,22 @@ bool plain_read(const char *line, size_t len, const uint8_t *origin, size_t orig
     plain->empty = !words.count;
     if (plain->empty)
         return true;
+    struct word first = word_at(&words, 0);
     bool blank_first = *line == ' ' || *line == '\t';
-    if (!blank_first && (kinds[(uint8_t)*line] != WORD || *line == '$'))
+    if (!blank_first && (first.at != line || *line == '$'))
         return false;
-    plain->column = (unsigned)(words.word[0].at - line) + 1;
-    plain->owner = blank_first ? NULL : words.word[0].at;
-    plain->owner_len = words.word[0].len;
+    plain->column = (unsigned)(first.at - line) + 1;
+    plain->owner = blank_first ? NULL : first.at;
+    plain->owner_len = first.len;
     plain->has_ttl = false;
     size_t i = read_head(&words, blank_first ? 0 : 1, plain);
-    const struct form *form = i < words.count ? find_form(&words.word[i]) : NULL;
+    const struct form *form = i < words.count ? find_form(word_at(&words, i)) : NULL;
     if (!form || words.count != i + 1 + form->fields)
         return false;
     struct rdata r = {plain->rdata, origin, origin_len};
     for (unsigned k = 0; k < form->fields; k++) {
-        if (!form->put[k](&r, &words.word[i + 1 + k]))
+        struct word w = word_at(&words, i + 1 + k);
+        if (!form->put[k](&r, &w))
             return false;
     }
     plain->type = form->type;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PLAIN_RDATA = 640 };
+enum { PLAIN_RDATA = 640, PLAIN_NAME = 272 };
 
 struct plain {
     bool empty;        /* nothing but blanks or a comment */
@@ -23,9 +23,10 @@ struct plain {
     uint8_t rdata[PLAIN_RDATA];
 };
 
-/* Reads a line of `len` bytes. False: it is not plain. */
+/* Reads a line of `len` bytes, with BYTES_BEHIND more that can be read. False: it is not plain. */
 bool plain_read(const char *line, size_t len, const uint8_t *origin, size_t origin_len,
                 struct plain *plain);
-/* A name without escapes; returns the length of its wire form, 0 when it is not plain. */
+/* A name without escapes, with BYTES_BEHIND more that can be read; returns the length of its wire
+ * form, 0 when it is not plain. What is behind the name in `wire` may be written over. */
 size_t plain_name(const char *text, size_t len, const uint8_t *origin, size_t origin_len,
-                  uint8_t wire[255]);
+                  uint8_t wire[PLAIN_NAME]);

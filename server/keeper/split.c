@@ -22,8 +22,17 @@ struct part {
     int status;
 };
 
+/* What is in a part before it is read. */
+struct survey {
+    uint32_t lines;
+    unsigned directives;
+    int64_t directive[DIRECTIVES]; /* where in the file */
+    bool good;
+};
+
 struct split {
     const struct split_job *job;
+    struct survey *survey; /* of each part, while there is one */
     struct part part[SPLIT_MOST];
     unsigned count;
 };
@@ -133,49 +142,62 @@ static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
     return known && zonetext_read(&text, NULL, state, &sink) == ERR_OK;
 }
 
-struct survey {
-    struct zonetext_state state;
-    uint32_t lines;
-    unsigned next, directives;
-    char before; /* the byte before the block */
-};
-
-/* One block: the lines of each part and the directives before it. */
-static bool survey_block(struct split *s, struct survey *v, const char *block, size_t len,
-                         int64_t at)
+/* One block: its lines, and where directives are in it. `before` is the byte before it. */
+static bool survey_block(struct survey *v, const char *block, size_t len, int64_t at, char before)
 {
     const char *end = block + len;
     for (const char *p = block; (p = memchr(p, '$', (size_t)(end - p))); p++) {
-        char before = p > block ? p[-1] : v->before;
-        if (before != '\n')
+        if ((p > block ? p[-1] : before) != '\n')
             continue;
-        if (++v->directives > DIRECTIVES || !obey(s, &v->state, at + (p - block)))
+        if (v->directives == DIRECTIVES)
             return false;
+        v->directive[v->directives++] = at + (p - block);
     }
     v->lines += count_lines(block, len);
-    v->before = end[-1];
     return true;
 }
 
-/* Reads the file once, up to each cut in turn. */
-static bool survey(struct split *s)
+static void survey_part(void *arg, unsigned number)
 {
-    struct survey v = {.before = '\n'};
-    char *block = malloc(BLOCK);
-    int64_t at = 0;
-    zonetext_begin(&v.state, s->job->origin, s->job->origin_len);
+    struct split *s = arg;
+    const struct part *p = &s->part[number];
+    struct survey *v = &s->survey[number];
+    char *block = malloc(BLOCK), before = '\n';
     bool good = block != NULL;
-    for (unsigned i = 0; good && i < s->count; i++) {
-        s->part[i].begin = v.state;
-        s->part[i].lines = v.lines;
-        while (good && at < s->part[i].to) {
-            int64_t left = s->part[i].to - at;
-            ssize_t n = pread(s->job->fd, block, left < BLOCK ? (size_t)left : BLOCK, at);
-            good = n > 0 && survey_block(s, &v, block, (size_t)n, at);
-            at += n;
-        }
+    for (int64_t at = p->from; good && at < p->to;) {
+        int64_t left = p->to - at;
+        ssize_t n = pread(s->job->fd, block, left < BLOCK ? (size_t)left : BLOCK, at);
+        good = n > 0 && survey_block(v, block, (size_t)n, at, before);
+        if (good)
+            before = block[n - 1];
+        at += n;
     }
     free(block);
+    v->good = good;
+}
+
+/* Reads the file once to know what holds at each cut. */
+static bool survey(struct split *s)
+{
+    struct zonetext_state state;
+    uint32_t lines = 0;
+    unsigned directives = 0;
+    s->survey = calloc(s->count, sizeof *s->survey);
+    bool good = s->survey != NULL;
+    if (good)
+        crew_run(s->job->threads, s->count, survey_part, s);
+    zonetext_begin(&state, s->job->origin, s->job->origin_len);
+    for (unsigned i = 0; good && i < s->count; i++) {
+        const struct survey *v = &s->survey[i];
+        s->part[i].begin = state;
+        s->part[i].lines = lines;
+        lines += v->lines;
+        directives += v->directives;
+        good = v->good && directives <= DIRECTIVES;
+        for (unsigned d = 0; good && d < v->directives; d++)
+            good = obey(s, &state, v->directive[d]);
+    }
+    free(s->survey);
     return good;
 }
 

@@ -247,7 +247,7 @@ static bool plain_owner(struct reader *r)
         return r->owner_len > 0;
     if (p->owner_len == r->owner_text_len && !memcmp(p->owner, r->owner_text, p->owner_len))
         return true;
-    uint8_t wire[255];
+    uint8_t wire[PLAIN_NAME];
     size_t len = plain_name(p->owner, p->owner_len, r->state->origin, r->state->origin_len, wire);
     if (!len)
         return false;

@@ -237,12 +237,23 @@ static void plain_lines_are_nothing_else(void **state)
                                         "* ",
                                         "a.example.org. ",
                                         "j 4294967296 ",
-                                        "k IN IN "};
+                                        "k IN IN ",
+                                        "nine.labels.and.more.than.thirty-two.bytes.x.y ",
+                                        "  1 ",
+                                        "l\v "};
     static const char *const datas[] = {"A 192.0.2.1",
                                         "a 192.0.2.01",
                                         "A 192.0.2",
                                         "A 192.0.2.256",
                                         "A 0.0.0.0",
+                                        "A 00.0.0.0",
+                                        "A 260.0.0.0",
+                                        "A 1.2.3.",
+                                        "A .1.2.3",
+                                        "A 1..2.3",
+                                        "A 1.2.3.4.",
+                                        "A 255.255.255.255",
+                                        "A\t\t 192.0.2.1\t",
                                         "A 1.2.3.4.5",
                                         "A 192.0.2.1 x",
                                         "A",
@@ -290,12 +301,45 @@ static void plain_lines_are_nothing_else(void **state)
     }
 }
 
+/* The same with words of every length, so that each ends at every place of a step. */
+static void plain_words_of_every_length(void **state)
+{
+    (void)state;
+    static const char dots[] =
+        "abc.defghijklmnopqr.s.tuvwxyzabcdefghijklmnopqrstuvwxyz0123456789-abc.d"
+        "e.fgh.ijklmnopqrs.tuvwxyz.0123456789.abcdefghijklmnopqrstuvwxyz";
+    static const struct {
+        const char *middle, *end;
+    } forms[] = {{" 60  IN NS", ""}, {"    IN 60 NS ", " "}, {"\tNS", ".;x"}};
+    for (size_t n = 1; n < sizeof dots; n++) {
+        for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+            char plain[400], words[400];
+            struct told a, b;
+            const char *last = dots + sizeof dots - 1 - n;
+            snprintf(plain, sizeof plain, "$TTL 5\n%.*s%s %.*s%s\n", (int)n, dots, forms[i].middle,
+                     (int)n, last, forms[i].end);
+            snprintf(words, sizeof words, "$TTL 5\n%.*s%s (%.*s%s\n)\n", (int)n, dots,
+                     forms[i].middle, (int)n, last, forms[i].end);
+            int one = run(plain, strlen(plain), &a), other = run(words, strlen(words), &b);
+            const char *x = a.records.data, *y = b.records.data;
+            if (one != other || strcmp(x ? x : "", y ? y : ""))
+                fail_msg("%s\n%d: %s\n%d: %s", plain, one, x, other, y);
+            fini(&a);
+            fini(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_good_text),     cmocka_unit_test(plain_lines_are_nothing_else),
-        cmocka_unit_test(tells_where_and_why), cmocka_unit_test(stops_after_many_problems),
-        cmocka_unit_test(survives_any_cut),    cmocka_unit_test(refuses_nul_bytes),
+        cmocka_unit_test(plain_words_of_every_length),
+        cmocka_unit_test(reads_good_text),
+        cmocka_unit_test(plain_lines_are_nothing_else),
+        cmocka_unit_test(tells_where_and_why),
+        cmocka_unit_test(stops_after_many_problems),
+        cmocka_unit_test(survives_any_cut),
+        cmocka_unit_test(refuses_nul_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
