@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 
 #include "backend/base/err.h"
-#include "backend/base/rnd.h"
 #include "server/dns/wire.h"
 #include "server/image/draft.h"
 #include "server/image/key.h"
@@ -186,10 +185,7 @@ struct image_builder *image_builder_new(const uint8_t *origin, size_t origin_len
     struct image_builder *b = calloc(1, sizeof *b);
     if (!b)
         return NULL;
-    uint8_t random[16];
     struct name name;
-    rnd_fill(random, sizeof random);
-    b->key = hash_key_from(random);
     b->threads = 1;
     memcpy(b->origin, origin, origin_len);
     name_lower(b->origin, origin_len);

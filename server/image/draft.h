@@ -12,7 +12,6 @@
 
 #include <stdbool.h>
 
-#include "server/dns/hash.h"
 #include "server/dns/nsec3.h"
 #include "server/image/builder.h"
 #include "server/image/node.h"
@@ -85,7 +84,6 @@ struct draft_nsec3 {
 };
 
 struct image_builder {
-    struct hash_key key;
     uint8_t origin[NAME_MAX_LEN];
     size_t origin_len;
     unsigned origin_labels, threads;

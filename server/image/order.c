@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/base/err.h"
+#include "backend/base/rnd.h"
 #include "server/dns/wire.h"
 #include "server/image/crew.h"
 #include "server/image/draft.h"
@@ -543,9 +544,11 @@ static void drop_few(struct range *range, struct draft_record *r, uint32_t *coun
 }
 
 /* Hash chains over one name's records find repeated ones in linear time. */
-static void drop_many(const struct image_builder *b, struct range *range, struct draft_record *r,
-                      uint32_t *count)
+static void drop_many(struct range *range, struct draft_record *r, uint32_t *count)
 {
+    uint8_t random[16];
+    rnd_fill(random, sizeof random);
+    struct hash_key key = hash_key_from(random);
     uint32_t n = *count, kept = 0, slots = 64;
     while (slots < n * 2)
         slots *= 2;
@@ -555,7 +558,7 @@ static void drop_many(const struct image_builder *b, struct range *range, struct
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t h = hash_bytes(&b->key, r[i].data, r[i].len) + r[i].type;
+        uint64_t h = hash_bytes(&key, r[i].data, r[i].len) + r[i].type;
         uint32_t s = (uint32_t)h & (slots - 1);
         while (table[s] && !same_record(&r[table[s] - 1], &r[i]))
             s = (s + 1) & (slots - 1);
@@ -622,7 +625,7 @@ static struct draft_record *give_records(const struct ordering *o, struct range 
         end = take_run(o, items[i].mention, name, end);
     uint32_t count = (uint32_t)(end - to);
     if (count > SORT_FEW)
-        drop_many(o->b, r, to, &count);
+        drop_many(r, to, &count);
     else if (count > 1)
         drop_few(r, to, &count);
     if (count > SORT_FEW)

@@ -205,7 +205,7 @@ static int read_whole(struct reading *r)
     struct zonetext_state state;
     struct bytes text;
     zonetext_begin(&state, zone->wire, zone->wire_len);
-    bytes_of_file(&text, r->fd, 0, INT64_MAX);
+    bytes_of_file(&text, r->fd, 0, r->st.st_size);
     int err = zonetext_read(&text, &r->st, &state, &sink);
     bytes_fini(&text);
     return r->failed ? ERR_MEMORY : err;
@@ -299,14 +299,28 @@ static int open_file(const struct compile_job *job, struct compile_result *resul
     return -1;
 }
 
+/* Is what is at the path now, or the file that was read when nothing is, what `before` says? */
+static bool is_as_it_was(const char *path, int fd, const struct image_source *before)
+{
+    struct image_source now;
+    struct stat st;
+    if (!sources_read(path, &now)) {
+        if (fstat(fd, &st) < 0)
+            return false;
+        now = sources_of(&st);
+    }
+    return now.size == before->size && now.mtime_ns == before->mtime_ns &&
+           now.inode == before->inode;
+}
+
 /* One reading. Returns false when the file changed meanwhile: what was read may be a mixture. */
 static bool attempt(const struct compile_job *job, struct compile_result *result)
 {
-    struct stat before, after;
+    struct stat before;
     int fd = open_file(job, result, &before);
     if (fd < 0)
         return true;
-    struct image_source source = sources_of(&before), now;
+    struct image_source source = sources_of(&before);
     struct reading r = {.job = job,
                         .result = result,
                         .builder = image_builder_new(job->zone->wire, job->zone->wire_len),
@@ -316,9 +330,7 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
         read_zone(&r, &source);
     else
         fail(result, ERR_MEMORY, EVENT_MEMORY_OUT, job->zone->file, err_text(ERR_MEMORY));
-    bool same = fstat(fd, &after) == 0 && after.st_size == before.st_size &&
-                sources_of(&after).mtime_ns == source.mtime_ns &&
-                (!sources_read(job->zone->file, &now) || now.inode == source.inode) &&
+    bool same = is_as_it_was(job->zone->file, fd, &source) &&
                 sources_are_current(r.files.data, r.files.len);
     places_fini(&r.places);
     buf_fini(&r.files);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "backend/base/channel.h"
@@ -197,12 +198,28 @@ static void child_packed(struct child_ctx *c, const struct compile_result *r, in
         child_flush(c);
 }
 
-/* A disk that is asked for one small file after another takes its time for each. A small zone that
- * took so long says that the next ones are likely not in memory. */
-static void ask_ahead(const struct load_job *job, size_t i, size_t *asked)
+struct ahead {
+    size_t asked; /* up to which zone */
+    long blocks;  /* of input, of this process so far */
+};
+
+static bool has_read_disk(struct ahead *ahead)
 {
-    if (i < *asked)
+    struct rusage usage;
+    long before = ahead->blocks;
+    if (getrusage(RUSAGE_SELF, &usage))
+        return true;
+    ahead->blocks = usage.ru_inblock;
+    return ahead->blocks > before;
+}
+
+/* A disk that is asked for one small file after another takes its time for each. A small zone that
+ * took so long and was not in memory says that the next ones are likely not, either. */
+static void ask_ahead(const struct load_job *job, size_t i, struct ahead *ahead)
+{
+    if (i < ahead->asked || !has_read_disk(ahead))
         return;
+    size_t *asked = &ahead->asked;
     for (*asked = i + 1; *asked < job->count && *asked <= i + AHEAD; ++*asked) {
         const char *file = job->zones[*asked]->config->file;
         int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -211,6 +228,7 @@ static void ask_ahead(const struct load_job *job, size_t i, size_t *asked)
         posix_fadvise(fd, 0, AHEAD_BYTES, POSIX_FADV_WILLNEED);
         close(fd);
     }
+    has_read_disk(ahead); /* what was asked for now counts, too */
 }
 
 static void child_main(struct load_job *job, int channel)
@@ -218,7 +236,8 @@ static void child_main(struct load_job *job, int channel)
     struct keeper *k = job->keeper;
     struct child_ctx ctx = {.channel = channel, .store = &k->store};
     uint64_t bytes = 0;
-    size_t asked = 0;
+    struct ahead ahead = {0};
+    has_read_disk(&ahead);
     for (size_t i = 0; i < job->count && bytes < BATCH_BYTES; i++) {
         struct compile_job compile = {.zone = job->zones[i]->config,
                                       .store = &k->store,
@@ -250,7 +269,7 @@ static void child_main(struct load_job *job, int channel)
         }
         compile_fini(&result);
         if (small && took > slow_zone && bytes < BATCH_BYTES)
-            ask_ahead(job, i, &asked);
+            ask_ahead(job, i, &ahead);
     }
     child_flush(&ctx);
     if (bytes >= BATCH_BYTES)

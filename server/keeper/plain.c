@@ -9,7 +9,7 @@
 #include "server/dns/fold.h"
 #include "server/keeper/bytes.h"
 
-enum { WORDS = 16, NAME_MOST = 255, LABEL_MOST = 63, STEP = 16 };
+enum { WORDS = 20, NAME_MOST = 255, LABEL_MOST = 63, STEP = 16 };
 
 _Static_assert((int)STEP <= (int)BYTES_BEHIND, "a line is looked at a step at a time");
 
@@ -183,6 +183,11 @@ static bool put_number(struct rdata *r, const struct word *w, unsigned bytes)
     return true;
 }
 
+static bool put_long(struct rdata *r, const struct word *w)
+{
+    return put_number(r, w, 4);
+}
+
 static bool put_short(struct rdata *r, const struct word *w)
 {
     return put_number(r, w, 2);
@@ -227,13 +232,14 @@ struct form {
     char name[8];
     uint16_t type;
     uint8_t fields;
-    bool (*put[4])(struct rdata *r, const struct word *w);
+    bool (*put[7])(struct rdata *r, const struct word *w);
 };
 
 static const struct form forms[] = {
     {"a", 1, 1, {put_ipv4}},
     {"ns", 2, 1, {put_name}},
     {"aaaa", 28, 1, {put_ipv6}},
+    {"soa", 6, 7, {put_name, put_name, put_long, put_long, put_long, put_long, put_long}},
     {"cname", 5, 1, {put_name}},
     {"ptr", 12, 1, {put_name}},
     {"mx", 15, 2, {put_short, put_name}},
