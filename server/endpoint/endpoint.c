@@ -37,6 +37,7 @@ struct endpoint {
     int signals;
     bool stop, complete; /* asked to end; everything could be started */
     int64_t tick_at, retry_at;
+    char reason[DL_REASON]; /* why it cannot start, when an error does not say it */
     struct channel_frame frame;
 };
 
@@ -163,8 +164,11 @@ static int open_parts(struct endpoint *e)
     /* Before the first request; when it fails, complete() tries again. */
     if (!err)
         archive_start(c->archive);
-    if (!err && http_new(&e->http, c, e->start->listeners, e->start->listener_count) == ERR_MEMORY)
-        err = ERR_MEMORY;
+    if (!err) {
+        int started =
+            http_new(&e->http, c, e->start->listeners, e->start->listener_count, e->reason);
+        err = started < 0 ? started : ERR_OK;
+    }
     return err;
 }
 
@@ -199,7 +203,7 @@ int endpoint_main(struct endpoint_start *start)
         loop(e);
         command_gone(e->context.command);
     } else {
-        log_line(LOG_ERROR, "cannot start: %s", err_text(err));
+        log_line(LOG_ERROR, "cannot start: %s", *e->reason ? e->reason : err_text(err));
     }
     close_parts(e);
     free(e);

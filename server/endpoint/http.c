@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "server/endpoint/act.h"
 #include "server/endpoint/command.h"
 #include "server/endpoint/guard.h"
+#include "server/endpoint/mhd.h"
 #include "server/endpoint/reply.h"
 #include "server/endpoint/respond.h"
 #include "server/endpoint/route.h"
@@ -85,7 +85,7 @@ static void set_deadline(struct peer *p, bool busy, int seconds)
 static void opened(struct listener *l, struct MHD_Connection *connection, void **context)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     pthread_mutex_lock(&l->lock);
     struct peer *p = NULL;
     for (int i = 0; !p && i < CONNECTIONS; i++) {
@@ -138,7 +138,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 static struct peer *peer_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
 }
 
@@ -182,8 +182,8 @@ static enum MHD_Result give(struct peer *p, struct reply *r)
         return MHD_NO;
     }
     set_deadline(p, true, REPLY_SECONDS);
-    enum MHD_Result result = MHD_queue_response(p->connection, r->status, response);
-    MHD_destroy_response(response);
+    enum MHD_Result result = mhd.queue_response(p->connection, r->status, response);
+    mhd.destroy_response(response);
     reply_fini(r);
     return result;
 }
@@ -208,7 +208,7 @@ static struct guard_verdict check(struct peer *p, const char *method, const char
                                   const char *version, struct guard_headers *h)
 {
     *h = (struct guard_headers){0};
-    MHD_get_connection_values(p->connection, MHD_HEADER_KIND, note_header, h);
+    mhd.get_connection_values(p->connection, MHD_HEADER_KIND, note_header, h);
     struct guard_verdict v =
         guard_check(h, &p->listener->place, version, path, !strcmp(method, "POST"));
     if (p->broken_path || holds_nul(p, version))
@@ -227,7 +227,7 @@ static struct guard_verdict no_route(const struct route *route)
 
 static void wake(void *arg)
 {
-    MHD_resume_connection(arg);
+    mhd.resume_connection(arg);
 }
 
 static struct act *begin_act(struct peer *p, const struct route *route,
@@ -251,15 +251,15 @@ static enum MHD_Result go_on_with_act(struct peer *p)
         return give(p, &r);
     }
     set_deadline(p, true, REPLY_SECONDS);
-    MHD_suspend_connection(p->connection);
+    mhd.suspend_connection(p->connection);
     if (!act_send(p->act, wake, p->connection))
-        MHD_resume_connection(p->connection);
+        mhd.resume_connection(p->connection);
     return MHD_YES;
 }
 
 static const char *argument(const void *cls, const char *name)
 {
-    return MHD_lookup_connection_value((struct MHD_Connection *)(uintptr_t)cls,
+    return mhd.lookup_connection_value((struct MHD_Connection *)(uintptr_t)cls,
                                        MHD_GET_ARGUMENT_KIND, name);
 }
 
@@ -388,7 +388,7 @@ static unsigned connections_each(unsigned listeners)
 static void start(struct listener *l, unsigned connections)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    l->daemon = MHD_start_daemon(
+    l->daemon = mhd.start_daemon(
         flags, 0, NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_log, l,
         MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
@@ -427,8 +427,11 @@ int http_start(struct http *h)
 }
 
 int http_new(struct http **http, const struct context *context, const int *listeners,
-             unsigned count)
+             unsigned count, char reason[DL_REASON])
 {
+    int err = count ? mhd_load(reason) : ERR_OK;
+    if (err)
+        return err;
     struct http *h = calloc(1, sizeof *h);
     if (h)
         h->listener = calloc(count + 1, sizeof *h->listener);
@@ -500,13 +503,13 @@ void http_free(struct http *h, int ms)
     for (unsigned i = 0; i < h->count; i++) {
         /* Quiesced first, as stopping may shut the socket down for every process that has it. */
         if (h->listener[i].daemon)
-            MHD_quiesce_daemon(h->listener[i].daemon);
+            mhd.quiesce_daemon(h->listener[i].daemon);
     }
     for (unsigned i = 0; i < h->count; i++) {
         struct listener *l = &h->listener[i];
         wait_quiet(l, &until);
         if (l->daemon)
-            MHD_stop_daemon(l->daemon);
+            mhd.stop_daemon(l->daemon);
         close(l->fd);
         pthread_mutex_destroy(&l->lock);
         pthread_cond_destroy(&l->quiet);

@@ -12,14 +12,16 @@
 
 #include <stdint.h>
 
+#include "backend/base/dl.h"
 #include "server/endpoint/context.h"
 
 struct http;
 
 /* Listens on the sockets, which stay the caller's and open. Returns how many could be started (0
- * when none), with errno of the last that could not; ERR_MEMORY. */
+ * when none), with errno of the last that could not; ERR_MEMORY; ERR_MISSING with `reason` without
+ * libmicrohttpd. */
 int http_new(struct http **http, const struct context *context, const int *listeners,
-             unsigned count);
+             unsigned count, char reason[DL_REASON]);
 /* Starts those that could not be started before. */
 int http_start(struct http *http);
 /* Ends connections past their deadline; once a second. */

@@ -44,7 +44,7 @@ static struct MHD_Response *make_body(struct reply *r)
     if (!r->more) {
         size_t len = r->body.len;
         char *data = buf_take(&r->body);
-        response = MHD_create_response_from_buffer(
+        response = mhd.create_response_from_buffer(
             len, data ? data : (char *)"", data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
         if (!response)
             free(data);
@@ -55,7 +55,7 @@ static struct MHD_Response *make_body(struct reply *r)
         return NULL;
     *parts = *r;
     response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_read, parts, on_read_end);
+        mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_read, parts, on_read_end);
     if (response)
         *r = (struct reply){.status = r->status, .type = r->type, .close = r->close};
     else
@@ -65,15 +65,15 @@ static struct MHD_Response *make_body(struct reply *r)
 
 static void add_headers(struct MHD_Response *response, const struct reply *r)
 {
-    MHD_add_response_header(response, "Content-Type", r->type);
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    mhd.add_response_header(response, "Content-Type", r->type);
+    mhd.add_response_header(response, "Cache-Control", "no-store");
+    mhd.add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (r->allow)
-        MHD_add_response_header(response, "Allow", r->allow);
+        mhd.add_response_header(response, "Allow", r->allow);
     if (r->challenge)
-        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+        mhd.add_response_header(response, "WWW-Authenticate", "Bearer");
     if (r->close)
-        MHD_add_response_header(response, "Connection", "close");
+        mhd.add_response_header(response, "Connection", "close");
 }
 
 struct MHD_Response *respond_make(struct reply *r)

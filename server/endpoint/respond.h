@@ -2,8 +2,7 @@
  * headers every reply has. */
 #pragma once
 
-#include <microhttpd.h>
-
+#include "server/endpoint/mhd.h"
 #include "server/endpoint/reply.h"
 
 /* Takes the body and the state of a reply; its status stays. NULL when memory ran out, also within

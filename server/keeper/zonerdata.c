@@ -1,7 +1,6 @@
 #include "server/keeper/zonerdata.h"
 
 #include <errno.h>
-#include <ldns/ldns.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "backend/base/err.h"
 #include "server/dns/name_text.h"
+#include "server/keeper/libldns.h"
 #include "server/keeper/rdatacheck.h"
 #include "server/keeper/zonetext.h"
 
@@ -178,7 +178,7 @@ static char *join(const struct lines *l, size_t from, size_t to, const char *bet
 
 static int read_ldns(struct zonerdata *r, size_t word, ldns_rdf_type kind, const char *text)
 {
-    ldns_rdf *rdf = ldns_rdf_new_frm_str(kind, text);
+    ldns_rdf *rdf = libldns.rdf_new_frm_str(kind, text);
     if (!rdf) {
         return fail(r, word, "bad value '%.60s'%s", text,
                     kind == LDNS_RDF_TYPE_A      ? ", not an IPv4 address"
@@ -186,8 +186,8 @@ static int read_ldns(struct zonerdata *r, size_t word, ldns_rdf_type kind, const
                     : kind == LDNS_RDF_TYPE_STR  ? ", not a string of at most 255 bytes"
                                                  : "");
     }
-    int err = put(r, word, ldns_rdf_data(rdf), ldns_rdf_size(rdf));
-    ldns_rdf_deep_free(rdf);
+    int err = put(r, word, libldns.rdf_data(rdf), libldns.rdf_size(rdf));
+    libldns.rdf_deep_free(rdf);
     return err;
 }
 
@@ -243,9 +243,9 @@ static int read_joined(struct zonerdata *r, const struct lines *l, size_t word, 
 static int read_fields(struct zonerdata *r, const struct lines *l, size_t first,
                        const ldns_rr_descriptor *desc)
 {
-    size_t max = ldns_rr_descriptor_maximum(desc), word = first, field = 0;
+    size_t max = libldns.rr_descriptor_maximum(desc), word = first, field = 0;
     for (; word < l->count && field < max; field++) {
-        ldns_rdf_type kind = ldns_rr_descriptor_field_type(desc, field);
+        ldns_rdf_type kind = libldns.rr_descriptor_field_type(desc, field);
         size_t to = word + 1;
         if (takes_rest(kind) && field + 1 == max)
             to = l->count;
@@ -257,9 +257,9 @@ static int read_fields(struct zonerdata *r, const struct lines *l, size_t first,
             return err;
         word = to;
     }
-    if (field < ldns_rr_descriptor_minimum(desc))
+    if (field < libldns.rr_descriptor_minimum(desc))
         return fail(r, l->count - 1, "data are missing: %zu of %zu fields", field,
-                    ldns_rr_descriptor_minimum(desc));
+                    libldns.rr_descriptor_minimum(desc));
     if (word < l->count)
         return fail(r, word, "unexpected '%.40s' behind the record's data", lines_word(l, word));
     return ERR_OK;
@@ -271,7 +271,7 @@ int zonerdata_read(struct zonerdata *r, const struct lines *l, size_t first, uin
         first < l->count && !l->words[first].quoted && !strcmp(lines_word(l, first), "\\#");
     r->len = 0;
     int err =
-        generic ? read_generic(r, l, first) : read_fields(r, l, first, ldns_rr_descript(type));
+        generic ? read_generic(r, l, first) : read_fields(r, l, first, libldns.rr_descript(type));
     if (!err && !rdatacheck(type, r->data, r->len))
         return fail(r, first < l->count ? first : l->count - 1, "the data do not fit the type");
     return err;

@@ -2,7 +2,8 @@
  *
  * Names and numbers are read here, strictly; the other kinds of field by libldns, one at a time, so
  * that a fault is told at its word. RFC 3597's generic form is taken for every type. Either way the
- * bytes must fit the type (rdatacheck.h), which libldns does not always see to. */
+ * bytes must fit the type (rdatacheck.h), which libldns does not always see to. It must have been
+ * loaded (libldns.h). */
 #pragma once
 
 #include <stddef.h>

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ldns/ldns.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "server/dns/name_text.h"
 #include "server/keeper/generate.h"
 #include "server/keeper/include.h"
+#include "server/keeper/libldns.h"
 #include "server/keeper/lines.h"
 #include "server/keeper/plain.h"
 #include "server/keeper/zonerdata.h"
@@ -60,6 +60,17 @@ fault(struct reader *r, size_t word, const char *format, ...)
     const struct word *w = &r->lines->words[word < r->lines->count ? word : r->lines->count - 1];
     r->sink->problem(r->sink->ctx, w->line, w->column, r->reason);
     r->problems++;
+    return ERR_FORMAT;
+}
+
+/* Without libldns hardly anything can be read: that is told once, and ends the reading. */
+static int need_libldns(struct reader *r, size_t word)
+{
+    const char *reason;
+    if (!libldns_load(&reason))
+        return ERR_OK;
+    fault(r, word, "%s", reason);
+    r->problems = ZONETEXT_PROBLEMS;
     return ERR_FORMAT;
 }
 
@@ -177,7 +188,9 @@ static int read_head(struct reader *r, size_t i, struct head *h)
     }
     if (i >= l->count)
         return fault(r, l->count - 1, "a type and data are missing");
-    h->type = (uint16_t)ldns_get_rr_type_by_name(lines_word(l, i));
+    if (need_libldns(r, i))
+        return ERR_FORMAT;
+    h->type = (uint16_t)libldns.get_rr_type_by_name(lines_word(l, i));
     if (!h->type && strcasecmp(lines_word(l, i), "TYPE0"))
         return fault(r, i, "unknown type '%.40s'; any can be written as TYPE1234 \\# LENGTH HEX",
                      lines_word(l, i));

@@ -9,6 +9,11 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def children(pid):
+    """The processes its main thread has started and not waited for."""
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
 def private(pid):
     """KiB that are the process's own and that it has written: not its mappings of zones."""
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
