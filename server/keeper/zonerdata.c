@@ -8,6 +8,7 @@
 
 #include "backend/base/err.h"
 #include "server/dns/name_text.h"
+#include "server/dns/wire.h"
 #include "server/keeper/libldns.h"
 #include "server/keeper/rdatacheck.h"
 #include "server/keeper/zonetext.h"
@@ -240,14 +241,36 @@ static int read_joined(struct zonerdata *r, const struct lines *l, size_t word, 
     return err;
 }
 
-static int read_fields(struct zonerdata *r, const struct lines *l, size_t first,
-                       const ldns_rr_descriptor *desc)
+/* The fields of a type: as libldns knows them, or `kinds`. */
+struct fields {
+    const ldns_rr_descriptor *desc;
+    const ldns_rdf_type *kinds;
+    size_t min, max;
+};
+
+/* Every zone has a SOA record, and most small zones nothing else that needs libldns. */
+static struct fields fields_of(uint16_t type)
 {
-    size_t max = libldns.rr_descriptor_maximum(desc), word = first, field = 0;
-    for (; word < l->count && field < max; field++) {
-        ldns_rdf_type kind = libldns.rr_descriptor_field_type(desc, field);
+    static const ldns_rdf_type soa[] = {
+        LDNS_RDF_TYPE_DNAME,  LDNS_RDF_TYPE_DNAME,  LDNS_RDF_TYPE_INT32, LDNS_RDF_TYPE_PERIOD,
+        LDNS_RDF_TYPE_PERIOD, LDNS_RDF_TYPE_PERIOD, LDNS_RDF_TYPE_PERIOD};
+    if (type == TYPE_SOA)
+        return (struct fields){.kinds = soa, .min = 7, .max = 7};
+    const ldns_rr_descriptor *desc = libldns.rr_descript(type);
+    return (struct fields){.desc = desc,
+                           .min = libldns.rr_descriptor_minimum(desc),
+                           .max = libldns.rr_descriptor_maximum(desc)};
+}
+
+static int read_fields(struct zonerdata *r, const struct lines *l, size_t first,
+                       const struct fields *f)
+{
+    size_t word = first, field = 0;
+    for (; word < l->count && field < f->max; field++) {
+        ldns_rdf_type kind =
+            f->kinds ? f->kinds[field] : libldns.rr_descriptor_field_type(f->desc, field);
         size_t to = word + 1;
-        if (takes_rest(kind) && field + 1 == max)
+        if (takes_rest(kind) && field + 1 == f->max)
             to = l->count;
         else if (kind == LDNS_RDF_TYPE_HIP)
             to = word + 3 < l->count ? word + 3 : l->count;
@@ -257,9 +280,8 @@ static int read_fields(struct zonerdata *r, const struct lines *l, size_t first,
             return err;
         word = to;
     }
-    if (field < libldns.rr_descriptor_minimum(desc))
-        return fail(r, l->count - 1, "data are missing: %zu of %zu fields", field,
-                    libldns.rr_descriptor_minimum(desc));
+    if (field < f->min)
+        return fail(r, l->count - 1, "data are missing: %zu of %zu fields", field, f->min);
     if (word < l->count)
         return fail(r, word, "unexpected '%.40s' behind the record's data", lines_word(l, word));
     return ERR_OK;
@@ -270,8 +292,8 @@ int zonerdata_read(struct zonerdata *r, const struct lines *l, size_t first, uin
     bool generic =
         first < l->count && !l->words[first].quoted && !strcmp(lines_word(l, first), "\\#");
     r->len = 0;
-    int err =
-        generic ? read_generic(r, l, first) : read_fields(r, l, first, libldns.rr_descript(type));
+    struct fields fields = generic ? (struct fields){0} : fields_of(type);
+    int err = generic ? read_generic(r, l, first) : read_fields(r, l, first, &fields);
     if (!err && !rdatacheck(type, r->data, r->len))
         return fail(r, first < l->count ? first : l->count - 1, "the data do not fit the type");
     return err;

@@ -3,7 +3,7 @@
  * Names and numbers are read here, strictly; the other kinds of field by libldns, one at a time, so
  * that a fault is told at its word. RFC 3597's generic form is taken for every type. Either way the
  * bytes must fit the type (rdatacheck.h), which libldns does not always see to. It must have been
- * loaded (libldns.h). */
+ * loaded (libldns.h), but for a SOA record, which does without. */
 #pragma once
 
 #include <stddef.h>

@@ -63,7 +63,7 @@ fault(struct reader *r, size_t word, const char *format, ...)
     return ERR_FORMAT;
 }
 
-/* Without libldns hardly anything can be read: that is told once, and ends the reading. */
+/* Without libldns few records can be read: that is told once, and ends the reading. */
 static int need_libldns(struct reader *r, size_t word)
 {
     const char *reason;
@@ -167,6 +167,23 @@ static bool is_class(const char *text)
            !strncasecmp(text, "CLASS", 5);
 }
 
+/* SOA is known without libldns: zonerdata.c. */
+static int read_type(struct reader *r, size_t word, uint16_t *type)
+{
+    const char *text = lines_word(r->lines, word);
+    if (!strcasecmp(text, "SOA")) {
+        *type = TYPE_SOA;
+        return ERR_OK;
+    }
+    if (need_libldns(r, word))
+        return ERR_FORMAT;
+    *type = (uint16_t)libldns.get_rr_type_by_name(text);
+    if (!*type && strcasecmp(text, "TYPE0"))
+        return fault(r, word, "unknown type '%.40s'; any can be written as TYPE1234 \\# LENGTH HEX",
+                     text);
+    return ERR_OK;
+}
+
 /* [TTL] [class] type or [class] [TTL] type, from word `i` on. */
 static int read_head(struct reader *r, size_t i, struct head *h)
 {
@@ -188,12 +205,8 @@ static int read_head(struct reader *r, size_t i, struct head *h)
     }
     if (i >= l->count)
         return fault(r, l->count - 1, "a type and data are missing");
-    if (need_libldns(r, i))
+    if (read_type(r, i, &h->type))
         return ERR_FORMAT;
-    h->type = (uint16_t)libldns.get_rr_type_by_name(lines_word(l, i));
-    if (!h->type && strcasecmp(lines_word(l, i), "TYPE0"))
-        return fault(r, i, "unknown type '%.40s'; any can be written as TYPE1234 \\# LENGTH HEX",
-                     lines_word(l, i));
     if (h->type == 0 || h->type == 41 || (h->type >= 128 && h->type <= 255))
         return fault(r, i, "type %.40s cannot be in a zone", lines_word(l, i));
     h->rdata = i + 1;
