@@ -115,7 +115,7 @@ static bool fill(struct owner *owner, const char *path, const char *text, size_t
                               .zone_arena = with_zones ? &owner->zones : NULL,
                               .config = &owner->config};
     r.folder = folder_of(&owner->arena, path);
-    struct entries entries = {0};
+    struct entries entries = {.counted_only = !with_zones};
     bool ok = r.folder && (!may_be_plain || entries_take(&entries, text, len));
     bool plain = entries.count > 0;
     struct tree_node *root = NULL;

@@ -46,23 +46,36 @@ static bool is_usual(const struct line *l)
     return !says || (single % 2 == 0 && twice % 2 == 0 && !open);
 }
 
-/* Bytes that mean nothing to YAML inside of a value, whatever stands beside them: letters, digits
- * and "+-./=_", a bit each. */
-static bool is_plain(char c)
-{
-    static const uint64_t plain[4] = {UINT64_C(0x23ffe80000000000), UINT64_C(0x07fffffe87fffffe)};
-    unsigned char byte = (unsigned char)c;
-    return plain[byte / 64] >> byte % 64 & 1;
-}
+/* Bytes that mean nothing to YAML inside of a value, whatever stands beside them. */
+static const bool plain[256] = {
+    ['+'] = true, ['-'] = true, ['.'] = true, ['/'] = true, ['='] = true, ['_'] = true,
+    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true,
+    ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true, ['A'] = true, ['B'] = true,
+    ['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true, ['G'] = true, ['H'] = true,
+    ['I'] = true, ['J'] = true, ['K'] = true, ['L'] = true, ['M'] = true, ['N'] = true,
+    ['O'] = true, ['P'] = true, ['Q'] = true, ['R'] = true, ['S'] = true, ['T'] = true,
+    ['U'] = true, ['V'] = true, ['W'] = true, ['X'] = true, ['Y'] = true, ['Z'] = true,
+    ['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true, ['e'] = true, ['f'] = true,
+    ['g'] = true, ['h'] = true, ['i'] = true, ['j'] = true, ['k'] = true, ['l'] = true,
+    ['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true, ['q'] = true, ['r'] = true,
+    ['s'] = true, ['t'] = true, ['u'] = true, ['v'] = true, ['w'] = true, ['x'] = true,
+    ['y'] = true, ['z'] = true};
 
 struct cursor {
     const struct line *line;
     const char *at;
 };
 
-static bool skip(struct cursor *c, const char *text)
+static bool skip(struct cursor *c, char byte)
 {
-    size_t len = strlen(text);
+    if (c->at == c->line->end || *c->at != byte)
+        return false;
+    c->at++;
+    return true;
+}
+
+static bool skip_text(struct cursor *c, const char *text, size_t len)
+{
     if ((size_t)(c->line->end - c->at) < len || memcmp(c->at, text, len))
         return false;
     c->at += len;
@@ -79,24 +92,25 @@ static void skip_spaces(struct cursor *c)
 static bool take_value(struct cursor *c, struct entry_value *value)
 {
     const char *begin = c->at;
-    bool quoted = skip(c, "\"");
+    bool quoted = skip(c, '"');
     value->text = c->at;
     value->line = c->line->number;
     value->column = (unsigned)(begin - c->line->at) + 1;
-    while (c->at < c->line->end && is_plain(*c->at))
-        c->at++;
+    const char *at = c->at;
+    while (at < c->line->end && plain[(unsigned char)*at])
+        at++;
+    c->at = at;
     value->len = (unsigned)(c->at - value->text);
     char first = value->len ? *value->text : '.';
     return first != '.' && first != '-' && first != '=' && first != '+' &&
-           value->len <= ENTRY_VALUE_MAX && (!quoted || skip(c, "\""));
+           value->len <= ENTRY_VALUE_MAX && (!quoted || skip(c, '"'));
 }
 
-/* KEY and its value. */
-static bool take_pair(struct cursor *c, const char *key, struct entry_value *value)
+/* KEY, of four letters as all are here, and its value. */
+static bool take_pair(struct cursor *c, const char key[4], struct entry_value *value)
 {
-    struct entry_value found;
-    if (!take_value(c, &found) || found.len != strlen(key) || memcmp(found.text, key, found.len) ||
-        !skip(c, ": "))
+    bool quoted = skip(c, '"');
+    if (!skip_text(c, key, 4) || (quoted && !skip(c, '"')) || !skip_text(c, ": ", 2))
         return false;
     skip_spaces(c);
     return take_value(c, value);
@@ -110,26 +124,24 @@ static bool is_over(const struct cursor *c)
 /* - {name: NAME, file: FILE} */
 static bool take_flow(struct cursor c, struct entry *e)
 {
-    return skip(&c, "{") && take_pair(&c, "name", &e->name) && skip(&c, ", ") &&
-           take_pair(&c, "file", &e->file) && skip(&c, "}") && is_over(&c);
+    return skip(&c, '{') && take_pair(&c, "name", &e->name) && skip_text(&c, ", ", 2) &&
+           take_pair(&c, "file", &e->file) && skip(&c, '}') && is_over(&c);
 }
 
-/* - name: NAME, and under it file: FILE. */
-static bool take_block(struct cursor c, const char *end, struct entry *e, struct line *second)
+/* - name: NAME, and in the next line, `second`, file: FILE. */
+static bool take_block(struct cursor c, const struct line *second, struct entry *e)
 {
     unsigned indent = (unsigned)(c.at - c.line->at);
-    if (!take_pair(&c, "name", &e->name) || !is_over(&c) ||
-        !read_line(second, c.line->next, end, c.line->number + 1) || second->indent != indent)
+    if (!take_pair(&c, "name", &e->name) || !is_over(&c) || second->indent != indent)
         return false;
     c = (struct cursor){second, second->at + indent};
     return take_pair(&c, "file", &e->file) && is_over(&c);
 }
 
-/* Does the entry end before the next line that says something? */
-static bool ends_before(const char *at, const char *end, unsigned indent)
+/* Does an entry end before the next line, from `l` on, that says something? */
+static bool ends_before(struct line l, bool there, const char *end, unsigned indent)
 {
-    struct line l;
-    for (; read_line(&l, at, end, 0); at = l.next) {
+    for (; there; there = read_line(&l, l.next, end, 0)) {
         if (!is_blank(&l))
             return l.at[l.indent] == '-' ? l.indent == indent : l.indent == 0;
     }
@@ -138,6 +150,10 @@ static bool ends_before(const char *at, const char *end, unsigned indent)
 
 static bool add(struct entries *e, const struct entry *item)
 {
+    if (e->counted_only) {
+        e->count++;
+        return true;
+    }
     if (e->count == e->cap) {
         size_t cap = e->cap ? e->cap * 2 : 256;
         struct entry *items = realloc(e->items, cap * sizeof *items);
@@ -179,50 +195,68 @@ static bool is_zones(const struct line *l)
 
 enum taken { TAKEN, LEFT, UNUSUAL, NO_MEMORY };
 
-/* One line of the list; `l` becomes the last one that belongs to what was taken. */
-static enum taken take_line(struct entries *e, struct line *l, const char *end, unsigned indent)
+/* The line at hand and the one behind it. */
+struct place {
+    struct line at, next;
+    bool there, more;
+};
+
+static void advance(struct place *p, const char *end)
 {
+    p->at = p->next;
+    p->there = p->more;
+    p->more = p->there && read_line(&p->next, p->at.next, end, p->at.number + 1);
+}
+
+/* One line of the list; afterwards the place is at the last line that belongs to what was taken. */
+static enum taken take_line(struct entries *e, struct place *p, const char *end, unsigned indent)
+{
+    const struct line *l = &p->at;
     struct cursor c = {l, l->at + indent};
     struct entry item = {.line = l->number};
-    struct line second = *l;
-    bool begins = !is_blank(l) && l->indent == indent && skip(&c, "- ");
-    skip_spaces(&c);
+    bool begins = !is_blank(l) && l->indent == indent && skip_text(&c, "- ", 2);
     if (!is_blank(l) && l->indent < indent)
         return UNUSUAL;
-    if (!begins || (!take_flow(c, &item) && !take_block(c, end, &item, &second)))
+    skip_spaces(&c);
+    unsigned lines = begins && take_flow(c, &item)                         ? 1
+                     : begins && p->more && take_block(c, &p->next, &item) ? 2
+                                                                           : 0;
+    if (!lines)
         return is_usual(l) ? LEFT : UNUSUAL;
-    if (!ends_before(second.next, end, indent))
+    if (lines == 2)
+        advance(p, end);
+    if (!ends_before(p->next, p->more, end, indent))
         return UNUSUAL;
-    keep_newlines(e, second.number - l->number + 1);
-    *l = second;
+    keep_newlines(e, lines);
     return add(e, &item) ? TAKEN : NO_MEMORY;
 }
 
 static enum taken take_all(struct entries *e, const char *text, const char *end)
 {
-    struct line l;
+    struct place p = {0};
+    const struct line *l = &p.at;
     bool inside = false, seen = false, known = false;
-    unsigned indent = 0, number = 1;
-    for (const char *at = text; read_line(&l, at, end, number); at = l.next) {
-        if (inside && l.indent == 0 && !is_blank(&l) && *l.at != '-')
+    unsigned indent = 0;
+    p.more = read_line(&p.next, text, end, 1);
+    for (advance(&p, end); p.there; advance(&p, end)) {
+        if (inside && l->indent == 0 && !is_blank(l) && *l->at != '-')
             inside = false;
-        if (inside && !known && !is_blank(&l)) {
-            indent = l.indent;
+        if (inside && !known && !is_blank(l)) {
+            indent = l->indent;
             known = true;
         }
-        enum taken taken = inside && known ? take_line(e, &l, end, indent)
-                           : is_usual(&l)  ? LEFT
+        enum taken taken = inside && known ? take_line(e, &p, end, indent)
+                           : is_usual(l)   ? LEFT
                                            : UNUSUAL;
         if (taken == UNUSUAL || taken == NO_MEMORY)
             return taken;
         if (taken == LEFT)
-            keep(e, &l, end);
-        if (is_zones(&l)) {
+            keep(e, l, end);
+        if (is_zones(l)) {
             if (seen)
                 return UNUSUAL;
             inside = seen = true;
         }
-        number = l.number + 1;
     }
     return e->count ? TAKEN : LEFT;
 }

@@ -27,12 +27,13 @@ struct entry {
 };
 
 struct entries {
+    bool counted_only; /* set by who wants the rest alone: no items then */
     struct entry *items;
     size_t count, cap;
     char *rest; /* the text without them; NULL: nothing was taken */
     size_t rest_len;
 };
 
-/* Begin with all zero. False when memory runs out. */
+/* Begin with all zero, but for counted_only. False when memory runs out. */
 bool entries_take(struct entries *entries, const char *text, size_t len);
 void entries_fini(struct entries *entries);
