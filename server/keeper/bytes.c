@@ -41,7 +41,7 @@ static bool fill(struct bytes *t)
     if (t->next >= t->stop || t->failed || kept == BLOCK)
         return false;
     if (!t->buffer)
-        t->buffer = calloc(1, BLOCK + BYTES_BEHIND);
+        t->buffer = malloc(BLOCK + BYTES_BEHIND);
     if (!t->buffer) {
         t->failed = true;
         t->error = ENOMEM;
@@ -58,6 +58,7 @@ static bool fill(struct bytes *t)
     while (n < 0 && errno == EINTR);
     t->at = t->buffer;
     t->end = t->buffer + kept + (n > 0 ? n : 0);
+    memset(t->buffer + (t->end - t->at), 0, BYTES_BEHIND);
     t->next += n > 0 ? n : 0;
     t->failed = n < 0;
     t->error = n < 0 ? errno : 0;

@@ -299,18 +299,12 @@ static int open_file(const struct compile_job *job, struct compile_result *resul
     return -1;
 }
 
-/* Is what is at the path now, or the file that was read when nothing is, what `before` says? */
-static bool is_as_it_was(const char *path, int fd, const struct image_source *before)
+static bool is_as_it_was(int fd, const struct stat *before)
 {
-    struct image_source now;
-    struct stat st;
-    if (!sources_read(path, &now)) {
-        if (fstat(fd, &st) < 0)
-            return false;
-        now = sources_of(&st);
-    }
-    return now.size == before->size && now.mtime_ns == before->mtime_ns &&
-           now.inode == before->inode;
+    struct stat now;
+    return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
+           now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
 }
 
 /* One reading. Returns false when the file changed meanwhile: what was read may be a mixture. */
@@ -330,8 +324,7 @@ static bool attempt(const struct compile_job *job, struct compile_result *result
         read_zone(&r, &source);
     else
         fail(result, ERR_MEMORY, EVENT_MEMORY_OUT, job->zone->file, err_text(ERR_MEMORY));
-    bool same = is_as_it_was(job->zone->file, fd, &source) &&
-                sources_are_current(r.files.data, r.files.len);
+    bool same = is_as_it_was(fd, &before) && sources_are_current(r.files.data, r.files.len);
     places_fini(&r.places);
     buf_fini(&r.files);
     result->spent = r.builder;
