@@ -31,6 +31,8 @@ size_t name_length(const uint8_t *wire, size_t room)
     return name_read(&name, wire, room);
 }
 
+enum { COPY = 16 };
+
 size_t name_unpack(const uint8_t *message, size_t len, size_t at, uint8_t out[NAME_MAX_LEN],
                    size_t *out_len)
 {
@@ -42,7 +44,10 @@ size_t name_unpack(const uint8_t *message, size_t len, size_t at, uint8_t out[NA
         if (c <= LABEL_MAX_LEN) {
             if (n + c + 1 > NAME_MAX_LEN || p + 1 + c > len)
                 return 0;
-            memcpy(out + n, message + p, (size_t)c + 1);
+            if (c < COPY && p + COPY <= len && n + COPY <= NAME_MAX_LEN)
+                memcpy(out + n, message + p, COPY); /* of a known size, it is no call */
+            else
+                memcpy(out + n, message + p, (size_t)c + 1);
             n += (size_t)c + 1;
             p += (size_t)c + 1;
             if (!c) {

@@ -144,19 +144,25 @@ static int first_soa(struct axfr *a, const struct record *r, size_t rdata_len)
     return a->serial ? a->serial(a->ctx, wire_get32(a->soa + rdata_len - 20)) : ERR_OK;
 }
 
+/* `what` is said of a record of that type. */
+static int bad_record(struct axfr *a, uint16_t type, const char *what, const char *why)
+{
+    char text[16];
+    type_text(type, text, sizeof text);
+    return bad(a, "a %s record%s%s", text, what, why);
+}
+
 static int take(struct axfr *a, const uint8_t *m, size_t len, const struct record *r)
 {
-    char type[16];
-    type_text(r->type, type, sizeof type);
     if (r->class != CLASS_IN)
         return bad(a, "a record of class %u", r->class);
     if (!name_is_within(r->owner, r->owner_len, a->zone, a->zone_len))
-        return bad(a, "a %s record outside the zone", type);
+        return bad_record(a, r->type, " outside the zone", "");
     if (type_is_meta(r->type))
-        return bad(a, "a record of type %s", type);
+        return bad_record(a, r->type, ", which cannot stand in a zone", "");
     size_t rdata_len = expand(a, m, len, r);
     if (rdata_len > 65535)
-        return bad(a, "a malformed %s record", type);
+        return bad_record(a, r->type, " that is malformed", "");
     if (!a->soa_len) {
         int err = first_soa(a, r, rdata_len);
         if (err)
@@ -174,7 +180,7 @@ static int take(struct axfr *a, const uint8_t *m, size_t len, const struct recor
                                     rdata_len, &reason)
                         : ERR_OK;
     if (err)
-        bad(a, "a %s record: %s", type, reason ? reason : err_text(err));
+        bad_record(a, r->type, ": ", reason ? reason : err_text(err));
     return err;
 }
 
