@@ -191,9 +191,9 @@ struct fill {
     struct entry *entries; /* of each piece, those of one slice together */
     uint32_t *begins;      /* where these begin: for each piece, slices + 1 */
     _Atomic uint32_t late_count;
-    struct entry late[LATE_MAX]; /* found no slot in their slice */
-    _Atomic uint32_t too_large;  /* a name with an RRset that is; DRAFT_NONE none */
-    _Atomic bool failed;         /* out of memory */
+    struct entry *late;         /* LATE_MAX: found no slot in their slice */
+    _Atomic uint32_t too_large; /* a name with an RRset that is; DRAFT_NONE none */
+    _Atomic bool failed;        /* out of memory */
 };
 
 static unsigned count_pieces(const struct image_builder *b)
@@ -560,8 +560,10 @@ static int fill_file(struct fill *f, int fd)
 static int compile_into(struct image_builder *b, int fd)
 {
     struct sink sink = {.fd = -1};
+    struct entry late[LATE_MAX]; /* not cleared: for most zones that would be much of the work */
     struct fill f = {.b = b,
                      .h = b->head,
+                     .late = late,
                      .to = &sink,
                      .pieces = count_pieces(b),
                      .slice_bits = SLICE_BITS,
