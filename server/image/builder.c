@@ -14,7 +14,7 @@
 enum {
     PART_MOST = 1 << 30, /* bytes of data or names in a part: then the next one begins */
     PAGE = 4096,
-    LARGE = 4 << 20,
+    LARGE = 1 << 20,
     HUGE = 64 << 20
 };
 

@@ -1,5 +1,6 @@
 #include "server/keeper/split.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,10 +13,10 @@
 enum { BLOCK = 1 << 18, PROGRESS_RECORDS = 4096, DIRECTIVES = 1000 };
 
 struct part {
-    const struct split_job *job;
+    struct split *split;
     struct image_part *image;
-    int64_t from, to;
-    uint32_t lines; /* before it */
+    int64_t from, to, told; /* told: up to where the progress is known */
+    uint32_t lines;         /* before it */
     struct zonetext_state begin, end;
     uint64_t records;
     bool has_soa, gave_up;
@@ -33,9 +34,23 @@ struct survey {
 struct split {
     const struct split_job *job;
     struct survey *survey; /* of each part, while there is one */
+    _Atomic int64_t done;  /* bytes */
+    atomic_flag telling;
     struct part part[SPLIT_MOST];
     unsigned count;
 };
+
+/* Of all parts together; one thread at a time tells. */
+static void tell_progress(struct part *p, int64_t at)
+{
+    struct split *s = p->split;
+    int64_t more = at - p->told, done = atomic_fetch_add(&s->done, more) + more;
+    p->told = at;
+    if (!s->job->progress || atomic_flag_test_and_set(&s->telling))
+        return;
+    s->job->progress(s->job->ctx, (unsigned)(done * 900 / s->job->size));
+    atomic_flag_clear(&s->telling);
+}
 
 static int take_record(void *ctx, const struct zonetext_record *record, const char **reason)
 {
@@ -46,8 +61,8 @@ static int take_record(void *ctx, const struct zonetext_record *record, const ch
                              record->rdata, record->rdata_len);
     if (err)
         *reason = image_part_reason(p->image);
-    if (++p->records % PROGRESS_RECORDS == 0 && p->from == 0 && p->job->progress)
-        p->job->progress(p->job->ctx, (unsigned)(record->at * 900 / p->to));
+    if (++p->records % PROGRESS_RECORDS == 0)
+        tell_progress(p, record->at);
     return err;
 }
 
@@ -92,18 +107,18 @@ static bool cut(struct split *s)
 {
     const struct split_job *job = s->job;
     int64_t wanted = job->size / (job->least ? job->least : SPLIT_LEAST);
-    if (wanted > job->threads)
-        wanted = job->threads;
+    if (wanted > SPLIT_EACH * (int64_t)job->threads)
+        wanted = SPLIT_EACH * (int64_t)job->threads;
     if (wanted > SPLIT_MOST)
         wanted = SPLIT_MOST;
-    s->part[0] = (struct part){.job = job};
+    s->part[0] = (struct part){.split = s};
     s->count = 1;
     for (int64_t i = 1; i < wanted; i++) {
         int64_t at = find_cut(job, job->size * i / wanted);
         if (at < 0)
             return false;
         s->part[s->count - 1].to = at;
-        s->part[s->count++] = (struct part){.job = job, .from = at};
+        s->part[s->count++] = (struct part){.split = s, .from = at, .told = at};
     }
     s->part[s->count - 1].to = job->size;
     return s->count > 1;
@@ -135,7 +150,7 @@ static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
                                                       : 0;
     bool known = (len > 4 && !strncasecmp(block, "$TTL", 4)) ||
                  (len > 7 && !strncasecmp(block, "$ORIGIN", 7));
-    struct part none = {.job = s->job};
+    struct part none = {.split = s};
     const struct zonetext_sink sink = {.problem = take_problem, .ctx = &none};
     struct bytes text;
     bytes_of_memory(&text, block, len);
@@ -230,6 +245,7 @@ int split_read(const struct split_job *job, struct split_result *result)
     int err = s ? ERR_OK : ERR_MEMORY;
     if (s) {
         s->job = job;
+        atomic_flag_clear(&s->telling);
         err = cut(s) && survey(s) ? ERR_OK : ERR_LIMIT;
     }
     for (unsigned i = 0; !err && i < s->count; i++) {

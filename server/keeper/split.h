@@ -9,7 +9,11 @@
 #include "server/image/builder.h"
 #include "server/keeper/zonetext.h"
 
-enum { SPLIT_LEAST = 1 << 20, SPLIT_MOST = 16 }; /* bytes worth a thread; parts */
+enum {
+    SPLIT_LEAST = 1 << 20, /* bytes worth a part */
+    SPLIT_EACH = 4,        /* parts a thread: a processor that is slower reads fewer of them */
+    SPLIT_MOST = 64        /* parts */
+};
 
 struct split_job {
     int fd;
@@ -19,7 +23,7 @@ struct split_job {
     unsigned threads;
     struct image_builder
         *builder; /* gets the records; useless after an attempt that was given up */
-    void (*progress)(void *ctx, unsigned permille);
+    void (*progress)(void *ctx, unsigned permille); /* by any thread, never by two at once */
     void *ctx;
 };
 
