@@ -152,6 +152,11 @@ static int bad_record(struct axfr *a, uint16_t type, const char *what, const cha
     return bad(a, "a %s record%s%s", text, what, why);
 }
 
+void axfr_refuse(struct axfr *a, uint16_t type, int err, const char *reason)
+{
+    bad_record(a, type, ": ", reason ? reason : err_text(err));
+}
+
 static int take(struct axfr *a, const uint8_t *m, size_t len, const struct record *r)
 {
     if (r->class != CLASS_IN)
@@ -180,7 +185,7 @@ static int take(struct axfr *a, const uint8_t *m, size_t len, const struct recor
                                     rdata_len, &reason)
                         : ERR_OK;
     if (err)
-        bad_record(a, r->type, ": ", reason ? reason : err_text(err));
+        axfr_refuse(a, r->type, err, reason);
     return err;
 }
 

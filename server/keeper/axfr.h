@@ -41,5 +41,7 @@ size_t axfr_query(const struct axfr *a, uint8_t out[AXFR_QUERY_MAX]);
 /* Takes one message. Returns 0 go on, 1 the zone is complete, ERR_FORMAT (reason), ERR_REFUSED
  * (rcode, reason), or what a callback returned. */
 int axfr_message(struct axfr *a, const uint8_t *message, size_t len);
+/* Sets `reason`: a record of that type was not taken; `reason` NULL: what `err` says. */
+void axfr_refuse(struct axfr *a, uint16_t type, int err, const char *reason);
 /* Is serial `a` newer than `b` (RFC 1982)? */
 bool axfr_is_newer(uint32_t a, uint32_t b);

@@ -16,6 +16,8 @@
 #include "backend/base/rnd.h"
 #include "server/dns/wire.h"
 #include "server/keeper/axfr.h"
+#include "server/keeper/handover.h"
+#include "server/keeper/split.h"
 
 static const int64_t connect_limit = 10 * CLK_SECOND, idle_limit = 30 * CLK_SECOND;
 static const int64_t progress_every = 200 * CLK_MS;
@@ -23,12 +25,18 @@ static const int64_t progress_every = 200 * CLK_MS;
 static const int64_t grace = 60 * CLK_SECOND;
 static const uint64_t least_rate = 1000, most_bytes = UINT64_C(16) << 30;
 
-enum { STOP_CURRENT = 1, STOP_OLDER, INPUT_SIZE = 2 + DNS_MESSAGE_MAX + 1 + (192 << 10) };
+enum { STOP_CURRENT = 1, STOP_OLDER };
+enum {
+    SHARED_BYTES = 1 << 20, /* two threads share larger transfers */
+    INPUT_SIZE = 2 + DNS_MESSAGE_MAX + 1 + (192 << 10)
+};
 
 struct fetch {
     const struct fetch_job *job;
     struct transfer_outcome *outcome;
     struct image_builder *builder;
+    struct handover *handover; /* NULL: records go to the builder at once */
+    bool may_share;            /* there are processors for it */
     int fd;
     int64_t started, told;
     int stop; /* STOP_*: the serial is not wanted */
@@ -170,6 +178,12 @@ static int take_record(void *ctx, const uint8_t *owner, size_t owner_len, uint16
                        uint32_t ttl, const uint8_t *rdata, size_t rdata_len, const char **reason)
 {
     struct fetch *f = ctx;
+    if (f->may_share && f->outcome->bytes > SHARED_BYTES) {
+        f->handover = handover_start(f->builder);
+        f->may_share = false;
+    }
+    if (f->handover) /* what it was is said in the end */
+        return handover_add(f->handover, owner, owner_len, type, ttl, rdata, rdata_len);
     int err = image_builder_add(f->builder, owner, owner_len, type, ttl, rdata, rdata_len);
     if (err)
         *reason = image_builder_reason(f->builder);
@@ -210,7 +224,7 @@ static int check_signature(struct fetch *f, const uint8_t *m, size_t len)
                  : fail(f, TRANSFER_UNTRUSTED, "%s", why);
 }
 
-static int receive(struct fetch *f)
+static int receive_all(struct fetch *f)
 {
     for (;;) {
         const uint8_t *m;
@@ -234,6 +248,17 @@ static int receive(struct fetch *f)
         if (f->job->progress)
             tell_progress(f);
     }
+}
+
+/* The builder has all records afterwards. */
+static int receive(struct fetch *f)
+{
+    uint16_t type;
+    int err = receive_all(f), taken = f->handover ? handover_end(f->handover, &type) : ERR_OK;
+    if (!taken)
+        return err;
+    axfr_refuse(&f->axfr, type, taken, image_builder_reason(f->builder));
+    return message_failed(f, taken);
 }
 
 static void build(struct fetch *f, struct compile_result *result)
@@ -268,6 +293,7 @@ void fetch_zone(const struct fetch_job *job, struct transfer_outcome *outcome,
         f->outcome = outcome;
         f->builder = builder;
         f->fd = -1;
+        f->may_share = compile_threads(&job->compile, 2 * SPLIT_LEAST) > 1;
         f->started = f->told = clk_mono_ns();
         f->axfr.id = (uint16_t)rnd_u32();
         memcpy(f->axfr.zone, zone->wire, zone->wire_len);
