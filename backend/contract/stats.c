@@ -22,6 +22,14 @@ static struct stats *map(int fd)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* Their memory is there before it is short: events are told when it is. */
+static void take_events(struct stats *s)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)s->events & -(uintptr_t)page;
+    madvise((void *)from, (uintptr_t)s->events + sizeof s->events - from, MADV_POPULATE_WRITE);
+}
+
 struct stats *stats_create(int *fd)
 {
     int f = memfd_create("zonedeck-stats", MFD_CLOEXEC);
@@ -32,6 +40,7 @@ struct stats *stats_create(int *fd)
         close(f);
         return NULL;
     }
+    take_events(s);
     uint8_t random[16];
     rnd_fill(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++)

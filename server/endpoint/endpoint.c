@@ -21,6 +21,7 @@
 #include "server/endpoint/command.h"
 #include "server/endpoint/context.h"
 #include "server/endpoint/http.h"
+#include "server/endpoint/mhd.h"
 #include "server/endpoint/survey.h"
 #include "server/endpoint/usage.h"
 #include "server/endpoint/zones.h"
@@ -156,7 +157,9 @@ static int open_parts(struct endpoint *e)
     c->auth = &e->auth;
     c->survey = &e->survey;
     c->usage = &e->usage;
-    int err = command_new(&c->command, e->start->supervisor);
+    int err = e->start->listener_count ? mhd_load(e->reason) : ERR_OK;
+    if (!err)
+        err = command_new(&c->command, e->start->supervisor);
     if (!err)
         err = zone_order_new(&c->order);
     if (!err)

@@ -44,7 +44,7 @@ struct load_place {
 };
 enum { NOWHERE = UINT32_MAX };
 
-static const int64_t slow_zone = CLK_MS / 8;
+static const int64_t slow_zone = CLK_MS / 8, very_slow_zone = CLK_MS;
 
 struct load_job {
     struct load_job *next;
@@ -214,10 +214,11 @@ static bool has_read_disk(struct ahead *ahead)
 }
 
 /* A disk that is asked for one small file after another takes its time for each. A small zone that
- * took so long and was not in memory says that the next ones are likely not, either. */
-static void ask_ahead(const struct load_job *job, size_t i, struct ahead *ahead)
+ * took so long and was not in memory says that the next ones are likely not, either. Not every file
+ * system tells of what it reads: there the time alone has to say it. */
+static void ask_ahead(const struct load_job *job, size_t i, int64_t took, struct ahead *ahead)
 {
-    if (i < ahead->asked || !has_read_disk(ahead))
+    if (i < ahead->asked || (!has_read_disk(ahead) && took < very_slow_zone))
         return;
     size_t *asked = &ahead->asked;
     for (*asked = i + 1; *asked < job->count && *asked <= i + AHEAD; ++*asked) {
@@ -269,7 +270,7 @@ static void child_main(struct load_job *job, int channel)
         }
         compile_fini(&result);
         if (small && took > slow_zone && bytes < BATCH_BYTES)
-            ask_ahead(job, i, &ahead);
+            ask_ahead(job, i, took, &ahead);
     }
     child_flush(&ctx);
     if (bytes >= BATCH_BYTES)

@@ -28,12 +28,12 @@ struct survey {
     uint32_t lines;
     unsigned directives;
     int64_t directive[DIRECTIVES]; /* where in the file */
-    bool good;
 };
 
 struct split {
     const struct split_job *job;
     struct survey *survey; /* of each part, while there is one */
+    _Atomic bool in_vain;  /* the file cannot be read in parts */
     _Atomic int64_t done;  /* bytes */
     atomic_flag telling;
     struct part part[SPLIT_MOST];
@@ -44,11 +44,11 @@ struct split {
 static void tell_progress(struct part *p, int64_t at)
 {
     struct split *s = p->split;
-    int64_t more = at - p->told, done = atomic_fetch_add(&s->done, more) + more;
+    atomic_fetch_add(&s->done, at - p->told);
     p->told = at;
     if (!s->job->progress || atomic_flag_test_and_set(&s->telling))
         return;
-    s->job->progress(s->job->ctx, (unsigned)(done * 900 / s->job->size));
+    s->job->progress(s->job->ctx, (unsigned)(atomic_load(&s->done) * 900 / s->job->size));
     atomic_flag_clear(&s->telling);
 }
 
@@ -139,6 +139,18 @@ static uint32_t count_lines(const char *at, size_t len)
     return count;
 }
 
+/* Is it a directive that changes the state alone? One that is cut off after `len` bytes may be. */
+static bool may_obey(const char *at, size_t len)
+{
+    static const char *const known[] = {"$TTL", "$ORIGIN"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i]);
+        if (!strncasecmp(at, known[i], n < len ? n : len))
+            return true;
+    }
+    return false;
+}
+
 /* Lets a directive change the state. */
 static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
 {
@@ -148,13 +160,11 @@ static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
     size_t len = end                                  ? (size_t)(end - block) + 1
                  : n > 0 && n < (ssize_t)sizeof block ? (size_t)n
                                                       : 0;
-    bool known = (len > 4 && !strncasecmp(block, "$TTL", 4)) ||
-                 (len > 7 && !strncasecmp(block, "$ORIGIN", 7));
     struct part none = {.split = s};
     const struct zonetext_sink sink = {.problem = take_problem, .ctx = &none};
     struct bytes text;
     bytes_of_memory(&text, block, len);
-    return known && zonetext_read(&text, NULL, state, &sink) == ERR_OK;
+    return may_obey(block, len) && zonetext_read(&text, NULL, state, &sink) == ERR_OK;
 }
 
 /* One block: its lines, and where directives are in it. `before` is the byte before it. */
@@ -164,7 +174,7 @@ static bool survey_block(struct survey *v, const char *block, size_t len, int64_
     for (const char *p = block; (p = memchr(p, '$', (size_t)(end - p))); p++) {
         if ((p > block ? p[-1] : before) != '\n')
             continue;
-        if (v->directives == DIRECTIVES)
+        if (v->directives == DIRECTIVES || !may_obey(p, (size_t)(end - p)))
             return false;
         v->directive[v->directives++] = at + (p - block);
     }
@@ -179,7 +189,7 @@ static void survey_part(void *arg, unsigned number)
     struct survey *v = &s->survey[number];
     char *block = malloc(BLOCK), before = '\n';
     bool good = block != NULL;
-    for (int64_t at = p->from; good && at < p->to;) {
+    for (int64_t at = p->from; good && at < p->to && !atomic_load(&s->in_vain);) {
         int64_t left = p->to - at;
         ssize_t n = pread(s->job->fd, block, left < BLOCK ? (size_t)left : BLOCK, at);
         good = n > 0 && survey_block(v, block, (size_t)n, at, before);
@@ -188,7 +198,8 @@ static void survey_part(void *arg, unsigned number)
         at += n;
     }
     free(block);
-    v->good = good;
+    if (!good)
+        atomic_store(&s->in_vain, true);
 }
 
 /* Reads the file once to know what holds at each cut. */
@@ -198,9 +209,9 @@ static bool survey(struct split *s)
     uint32_t lines = 0;
     unsigned directives = 0;
     s->survey = calloc(s->count, sizeof *s->survey);
-    bool good = s->survey != NULL;
-    if (good)
+    if (s->survey)
         crew_run(s->job->threads, s->count, survey_part, s);
+    bool good = s->survey && !atomic_load(&s->in_vain);
     zonetext_begin(&state, s->job->origin, s->job->origin_len);
     for (unsigned i = 0; good && i < s->count; i++) {
         const struct survey *v = &s->survey[i];
@@ -208,7 +219,7 @@ static bool survey(struct split *s)
         s->part[i].lines = lines;
         lines += v->lines;
         directives += v->directives;
-        good = v->good && directives <= DIRECTIVES;
+        good = directives <= DIRECTIVES;
         for (unsigned d = 0; good && d < v->directives; d++)
             good = obey(s, &state, v->directive[d]);
     }
@@ -229,7 +240,9 @@ static int judge(const struct split *s, struct split_result *result)
         const struct part *p = &s->part[i];
         if (p->status == ERR_MEMORY)
             return ERR_MEMORY;
-        if (p->status || p->gave_up ||
+        /* Without a TTL of its own a SOA has that of the record before it, in the part before. */
+        bool guessed = i > 0 && p->has_soa && !p->begin.has_default;
+        if (p->status || p->gave_up || guessed ||
             (i + 1 < s->count && !same_state(&p->end, &s->part[i + 1].begin)))
             return ERR_LIMIT;
         result->records += p->records;

@@ -1,5 +1,6 @@
 /* Zone text to records: directives, owners, TTLs and classes here, plain lines in plain.h, the
- * RDATA of other types through libldns, which runs only in the short-lived process that calls this.
+ * RDATA of others in zonerdata.h, with libldns, which runs only in the short-lived process that
+ * calls this.
  *
  * Streams: a record is handed on and forgotten. After a fault it goes on with the next entry, so
  * that one run tells them all, up to ZONETEXT_PROBLEMS. */

@@ -196,6 +196,13 @@ static void a_ttl_is_not_taken_from_elsewhere(void **state)
     many(&b, "i% 60 A 192.0.2.1\n", 100);
     compare(b.data, b.len);
     buf_fini(&b);
+    /* A SOA has one even without: its minimum. Comments as long as a part put it behind a cut. */
+    buf_puts(&b, "@ 60 NS ns1.elsewhere.test.\n");
+    many(&b, "h% 60 A 192.0.2.1\n", 150);
+    buf_printf(&b, ";%02500d\n@ SOA ns1 host 1 2 3 4 5\n", 0);
+    many(&b, "i% 60 A 192.0.2.1\n", 150);
+    compare(b.data, b.len);
+    buf_fini(&b);
 }
 
 /* Any mixture of lines: the two ways never differ. */
