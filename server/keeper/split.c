@@ -163,8 +163,12 @@ static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
     struct part none = {.split = s};
     const struct zonetext_sink sink = {.problem = take_problem, .ctx = &none};
     struct bytes text;
+    if (!may_obey(block, len))
+        return false;
     bytes_of_memory(&text, block, len);
-    return may_obey(block, len) && zonetext_read(&text, NULL, state, &sink) == ERR_OK;
+    int err = zonetext_read(&text, NULL, state, &sink);
+    bytes_fini(&text);
+    return err == ERR_OK;
 }
 
 /* One block: its lines, and where directives are in it. `before` is the byte before it. */
