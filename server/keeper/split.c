@@ -163,7 +163,7 @@ static bool obey(struct split *s, struct zonetext_state *state, int64_t at)
     struct part none = {.split = s};
     const struct zonetext_sink sink = {.problem = take_problem, .ctx = &none};
     struct bytes text;
-    if (!may_obey(block, len))
+    if (!len || !may_obey(block, len))
         return false;
     bytes_of_memory(&text, block, len);
     int err = zonetext_read(&text, NULL, state, &sink);
