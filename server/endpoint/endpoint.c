@@ -167,11 +167,8 @@ static int open_parts(struct endpoint *e)
     /* Before the first request; when it fails, complete() tries again. */
     if (!err)
         archive_start(c->archive);
-    if (!err) {
-        int started =
-            http_new(&e->http, c, e->start->listeners, e->start->listener_count, e->reason);
-        err = started < 0 ? started : ERR_OK;
-    }
+    if (!err && http_new(&e->http, c, e->start->listeners, e->start->listener_count) == ERR_MEMORY)
+        err = ERR_MEMORY;
     return err;
 }
 

@@ -427,11 +427,8 @@ int http_start(struct http *h)
 }
 
 int http_new(struct http **http, const struct context *context, const int *listeners,
-             unsigned count, char reason[DL_REASON])
+             unsigned count)
 {
-    int err = count ? mhd_load(reason) : ERR_OK;
-    if (err)
-        return err;
     struct http *h = calloc(1, sizeof *h);
     if (h)
         h->listener = calloc(count + 1, sizeof *h->listener);

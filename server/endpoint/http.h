@@ -12,16 +12,15 @@
 
 #include <stdint.h>
 
-#include "backend/base/dl.h"
 #include "server/endpoint/context.h"
 
 struct http;
 
 /* Listens on the sockets, which stay the caller's and open. Returns how many could be started (0
- * when none), with errno of the last that could not; ERR_MEMORY; ERR_MISSING with `reason` without
- * libmicrohttpd. */
+ * when none), with errno of the last that could not; ERR_MEMORY. libmicrohttpd is loaded before
+ * (mhd.h). */
 int http_new(struct http **http, const struct context *context, const int *listeners,
-             unsigned count, char reason[DL_REASON]);
+             unsigned count);
 /* Starts those that could not be started before. */
 int http_start(struct http *http);
 /* Ends connections past their deadline; once a second. */

@@ -11,7 +11,5 @@ int mhd_load(char reason[DL_REASON])
         MHD_FUNCTIONS(X)
 #undef X
     };
-    if (mhd.start_daemon)
-        return ERR_OK;
     return dl_load(ZD_MHD_SONAME, functions, sizeof functions / sizeof *functions, &mhd, reason);
 }

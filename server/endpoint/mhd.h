@@ -1,4 +1,4 @@
-/* The functions of libmicrohttpd that are used, which is loaded when the HTTP server starts: it
+/* The functions of libmicrohttpd that are used, which is loaded when the endpoint starts: it
  * brings GnuTLS and more along, and the other processes have no use for them.
  *
  * The one piece of state is the table. It is filled before there are threads that use it, and does
@@ -33,5 +33,5 @@ struct mhd {
 /* mhd.start_daemon is MHD_start_daemon, and so on. */
 extern struct mhd mhd;
 
-/* Loads it; at once when that was done. ERR_MISSING and `reason` (dl.h). For the main thread. */
+/* Loads it. ERR_MISSING and `reason` (dl.h). For the main thread. */
 int mhd_load(char reason[DL_REASON]);

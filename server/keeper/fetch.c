@@ -36,7 +36,7 @@ struct fetch {
     struct transfer_outcome *outcome;
     struct image_builder *builder;
     struct handover *handover; /* NULL: records go to the builder at once */
-    bool may_share;            /* there are processors for it */
+    bool large;                /* it was seen to be, and whether two threads share it is decided */
     int fd;
     int64_t started, told;
     int stop; /* STOP_*: the serial is not wanted */
@@ -178,9 +178,10 @@ static int take_record(void *ctx, const uint8_t *owner, size_t owner_len, uint16
                        uint32_t ttl, const uint8_t *rdata, size_t rdata_len, const char **reason)
 {
     struct fetch *f = ctx;
-    if (f->may_share && f->outcome->bytes > SHARED_BYTES) {
-        f->handover = handover_start(f->builder);
-        f->may_share = false;
+    if (!f->large && f->outcome->bytes > SHARED_BYTES) {
+        f->large = true;
+        if (compile_threads(&f->job->compile, 2 * SPLIT_LEAST) > 1)
+            f->handover = handover_start(f->builder);
     }
     if (f->handover) /* what it was is said in the end */
         return handover_add(f->handover, owner, owner_len, type, ttl, rdata, rdata_len);
@@ -293,7 +294,6 @@ void fetch_zone(const struct fetch_job *job, struct transfer_outcome *outcome,
         f->outcome = outcome;
         f->builder = builder;
         f->fd = -1;
-        f->may_share = compile_threads(&job->compile, 2 * SPLIT_LEAST) > 1;
         f->started = f->told = clk_mono_ns();
         f->axfr.id = (uint16_t)rnd_u32();
         memcpy(f->axfr.zone, zone->wire, zone->wire_len);
