@@ -15,7 +15,7 @@
 #include "backend/base/err.h"
 #include "backend/base/log.h"
 #include "backend/base/title.h"
-#include "server/config/config.h"
+#include "server/config/text.h"
 #include "server/endpoint/endpoint.h"
 #include "server/keeper/keeper.h"
 #include "server/serve/ring.h"
@@ -89,43 +89,14 @@ static const struct {
     [ROLE_ENDPOINT] = {"endpoint", run_endpoint},
 };
 
-/* Reads a memory file from its beginning, whoever else reads it. */
-static int read_text(int fd, struct buf *text)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return ERR_SYSTEM;
-    size_t size = (size_t)st.st_size;
-    char *to = buf_reserve(text, size + 1);
-    if (!to)
-        return ERR_MEMORY;
-    for (size_t done = 0; done < size;) {
-        ssize_t n = pread(fd, to + done, size - done, (off_t)done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return ERR_SYSTEM;
-        done += (size_t)n;
-    }
-    to[size] = '\0';
-    text->len = size;
-    return ERR_OK;
-}
-
 /* NULL and the exit status. */
 static struct config *read_config(const struct inherit *in, int *status)
 {
-    struct buf text = {0}, errors = {0};
-    struct config *config = NULL;
-    int err = read_text(in->config, &text);
-    *status = err == ERR_OK ? START_BAD_CONFIG : EXIT_FAILED;
-    if (err == ERR_OK)
-        config = (in->role == ROLE_KEEPER ? config_parse : config_parse_service)(
-            in->config_path, text.data, text.len, &errors);
-    else
-        log_line(LOG_ERROR, "cannot read the configuration: %s", err_text(err));
+    struct buf errors = {0};
+    struct config *config;
+    int err = text_parse(in->config, in->config_path, in->role == ROLE_KEEPER, &config, &errors);
+    *status = err == ERR_CONFIG ? START_BAD_CONFIG : EXIT_FAILED;
     log_lines(LOG_ERROR, errors.data);
-    buf_wipe(&text);
     buf_fini(&errors);
     return config;
 }
@@ -200,10 +171,13 @@ static int check_zones(const struct config *config, const char *path)
 
 static int check_config(const char *path)
 {
-    struct buf text = {0}, errors = {0};
+    struct buf errors = {0};
     struct config *config = NULL;
-    if (config_read(path, &text, &errors) == ERR_OK)
-        config = config_parse(path, text.data ? text.data : "", text.len, &errors);
+    int fd = text_read(path, &errors);
+    if (fd >= 0) {
+        text_parse(fd, path, true, &config, &errors);
+        close(fd);
+    }
     if (errors.data)
         fputs(errors.data, stderr);
     int status = EXIT_USAGE;
@@ -214,7 +188,6 @@ static int check_config(const char *path)
         status = start > zones ? start : zones;
     }
     config_free(config);
-    buf_wipe(&text);
     buf_fini(&errors);
     return status;
 }

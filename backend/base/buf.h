@@ -16,8 +16,6 @@ struct buf {
 
 /* An empty buffer is {0}. Frees the memory and empties it again. */
 void buf_fini(struct buf *b);
-/* Overwrites what is in it and frees it: for secrets. */
-void buf_wipe(struct buf *b);
 /* Empties the buffer and keeps its memory. */
 void buf_clear(struct buf *b);
 /* Makes room for `more` bytes behind the end; returns where they go, or NULL. */

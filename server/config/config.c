@@ -1,7 +1,5 @@
 #include "server/config/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +14,7 @@
 #include "server/config/tree.h"
 #include "server/config/zones.h"
 
-enum { THREADS_MAX = 64, FILE_MAX = 512 << 20 };
+enum { THREADS_MAX = 64 };
 
 static const char default_state[] = "/var/lib/zonedeck";
 static const char default_version[] = "zonedeck " ZONEDECK_VERSION;
@@ -115,19 +113,18 @@ static bool fill(struct owner *owner, const char *path, const char *text, size_t
                               .zone_arena = with_zones ? &owner->zones : NULL,
                               .config = &owner->config};
     r.folder = folder_of(&owner->arena, path);
-    struct entries entries = {.counted_only = !with_zones};
+    struct entries entries = {.take = with_zones ? zones_take_plain : NULL, .ctx = &r};
     bool ok = r.folder && (!may_be_plain || entries_take(&entries, text, len));
     bool plain = entries.count > 0;
     struct tree_node *root = NULL;
+    if (!plain)
+        zones_drop(&r); /* what was taken before something unusual was met */
     if (ok)
         root = entries.rest ? tree_parse(entries.rest, entries.rest_len, &tree, report)
                             : tree_parse(text, len, &tree, report);
     if (root)
         read_tree(&r, root);
-    if (root)
-        zones_take_entries(&r, &entries);
     zones_finish(&r);
-    free(r.zones);
     entries_fini(&entries);
     arena_wipe(&tree); /* it has the secrets as they were written */
     arena_fini(&tree);
@@ -149,7 +146,7 @@ static struct config *parse(const char *path, const char *text, size_t len, bool
         /* What is wrong is said of the text as it is. */
         report_fini(&report);
         report_init(&report, path);
-        arena_fini(&owner->zones);
+        config_drop_zones(&owner->config);
         arena_fini(&owner->arena);
         *owner = (struct owner){0};
         fill(owner, path, text, len, with_zones, false, &report);
@@ -178,6 +175,7 @@ struct config *config_parse_service(const char *path, const char *text, size_t l
 void config_drop_zones(struct config *config)
 {
     arena_fini(&((struct owner *)config)->zones);
+    free(config->zones);
     config->zones = NULL;
     config->zone_count = 0;
 }
@@ -194,7 +192,7 @@ void config_free(struct config *config)
     if (config->tsig.count)
         explicit_bzero((void *)(uintptr_t)config->tsig.item,
                        config->tsig.count * sizeof *config->tsig.item);
-    arena_fini(&owner->zones);
+    config_drop_zones(config);
     arena_fini(&owner->arena);
     free(owner);
 }
@@ -211,54 +209,6 @@ bool config_same_keys(const struct config *a, const struct config *b)
     for (size_t i = 0; same && i < a->tsig.count; i++)
         same = tsig_key_equal(&a->tsig.item[i], &b->tsig.item[i]);
     return same;
-}
-
-static int read_all(int fd, struct buf *text)
-{
-    for (;;) {
-        enum { STEP = 64 << 10 };
-        char *to = buf_reserve(text, STEP);
-        if (!to) {
-            errno = ENOMEM;
-            return ERR_SYSTEM;
-        }
-        ssize_t n = read(fd, to, STEP);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return ERR_SYSTEM;
-        text->len += (size_t)n;
-        text->data[text->len] = '\0';
-        if (n == 0)
-            return ERR_OK;
-        if (text->len > FILE_MAX) {
-            errno = EFBIG;
-            return ERR_SYSTEM;
-        }
-    }
-}
-
-int config_read(const char *path, struct buf *text, struct buf *errors)
-{
-    struct stat st;
-    const char *why = NULL;
-    /* Not blocking: a FIFO that nobody writes must not hold up the start. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) != 0)
-        why = strerror(errno);
-    else if (S_ISDIR(st.st_mode))
-        why = "it is a directory";
-    else if (!S_ISREG(st.st_mode))
-        why = "it is not a regular file, and a reload has to read it again";
-    else if (read_all(fd, text) != ERR_OK)
-        why = strerror(errno);
-    if (fd >= 0)
-        close(fd);
-    if (!why)
-        return ERR_OK;
-    buf_printf(errors, "%s: cannot be read: %s; correct that or name another file with -c\n", path,
-               why);
-    return ERR_SYSTEM;
 }
 
 const struct config_zone *config_find_zone(const struct config *config, const uint8_t *wire,

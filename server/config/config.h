@@ -2,7 +2,8 @@
  *
  * A struct config is read-only after it was made, and one configuration is one allocation lifetime:
  * config_free frees all of it. The text is parsed, never the file: the supervisor reads the file
- * once and hands the same bytes to every process, so no process sees another version of it. */
+ * once (text.h) and hands the same bytes to every process, so no process sees another version of
+ * it. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,17 +45,23 @@ struct config_peers {
     size_t count;
 };
 
-struct config_zone {
-    char *name;                    /* text form, lower case, with a final dot */
-    uint8_t *wire;                 /* the same in wire form, lower case */
-    char *file;                    /* absolute; NULL for a secondary */
+/* Who has to do with a zone. */
+struct config_lists {
     struct config_peers primaries; /* empty for a primary */
     struct config_peers notify;
     struct config_acls allow_transfer, allow_notify;
     struct config_acls allow_query;
-    unsigned line; /* of its entry; 0 when it comes from a directory */
-    uint8_t wire_len;
     bool limits_queries; /* else anybody may ask, whatever allow_query */
+};
+
+/* There may be very many. */
+struct config_zone {
+    char *name;                       /* text form, lower case, with a final dot */
+    uint8_t *wire;                    /* the same in wire form, lower case */
+    char *file;                       /* absolute; NULL for a secondary */
+    const struct config_lists *lists; /* zones without any share one that is empty */
+    unsigned line;                    /* of its entry; 0 when it comes from a directory */
+    uint8_t wire_len;
 };
 
 struct config_listen {
@@ -122,8 +129,6 @@ struct config *config_parse_service(const char *path, const char *text, size_t l
                                     struct buf *errors);
 /* Frees the zones of a configuration that had only to be checked. */
 void config_drop_zones(struct config *config);
-/* Reads a whole file into `text`. On failure returns ERR_SYSTEM and `errors` says which and why. */
-int config_read(const char *path, struct buf *text, struct buf *errors);
 void config_free(struct config *config);
 /* Has it secrets in a file, `path`, that everybody may read? */
 bool config_is_exposed(const struct config *config, const char *path);

@@ -148,24 +148,6 @@ static bool ends_before(struct line l, bool there, const char *end, unsigned ind
     return true;
 }
 
-static bool add(struct entries *e, const struct entry *item)
-{
-    if (e->counted_only) {
-        e->count++;
-        return true;
-    }
-    if (e->count == e->cap) {
-        size_t cap = e->cap ? e->cap * 2 : 256;
-        struct entry *items = realloc(e->items, cap * sizeof *items);
-        if (!items)
-            return false;
-        e->items = items;
-        e->cap = cap;
-    }
-    e->items[e->count++] = *item;
-    return true;
-}
-
 static void keep(struct entries *e, const struct line *l, const char *end)
 {
     size_t len = (size_t)((l->next ? l->next : end) - l->at);
@@ -193,7 +175,7 @@ static bool is_zones(const struct line *l)
     return true;
 }
 
-enum taken { TAKEN, LEFT, UNUSUAL, NO_MEMORY };
+enum taken { TAKEN, LEFT, UNUSUAL };
 
 /* The line at hand and the one behind it. */
 struct place {
@@ -228,7 +210,8 @@ static enum taken take_line(struct entries *e, struct place *p, const char *end,
     if (!ends_before(p->next, p->more, end, indent))
         return UNUSUAL;
     keep_newlines(e, lines);
-    return add(e, &item) ? TAKEN : NO_MEMORY;
+    e->count++;
+    return !e->take || e->take(e->ctx, &item) ? TAKEN : UNUSUAL;
 }
 
 static enum taken take_all(struct entries *e, const char *text, const char *end)
@@ -248,7 +231,7 @@ static enum taken take_all(struct entries *e, const char *text, const char *end)
         enum taken taken = inside && known ? take_line(e, &p, end, indent)
                            : is_usual(l)   ? LEFT
                                            : UNUSUAL;
-        if (taken == UNUSUAL || taken == NO_MEMORY)
+        if (taken == UNUSUAL)
             return taken;
         if (taken == LEFT)
             keep(e, l, end);
@@ -264,16 +247,15 @@ static enum taken take_all(struct entries *e, const char *text, const char *end)
 bool entries_take(struct entries *e, const char *text, size_t len)
 {
     e->rest = malloc(len + 1);
-    enum taken taken = e->rest ? take_all(e, text, text + len) : NO_MEMORY;
-    if (taken == TAKEN)
-        return true;
-    entries_fini(e);
-    return taken != NO_MEMORY;
+    if (!e->rest)
+        return false;
+    if (take_all(e, text, text + len) != TAKEN)
+        entries_fini(e);
+    return true;
 }
 
 void entries_fini(struct entries *e)
 {
-    free(e->items);
     free(e->rest);
     *e = (struct entries){0};
 }

@@ -27,13 +27,15 @@ struct entry {
 };
 
 struct entries {
-    bool counted_only; /* set by who wants the rest alone: no items then */
-    struct entry *items;
-    size_t count, cap;
-    char *rest; /* the text without them; NULL: nothing was taken */
+    /* Takes each entry while it is found; NULL by who wants the rest alone. False when it is none
+     * to be taken: then nothing is, and what was taken before counts for nothing either. */
+    bool (*take)(void *ctx, const struct entry *entry);
+    void *ctx;
+    size_t count; /* 0: nothing was taken */
+    char *rest;   /* the text without them; NULL: nothing was taken */
     size_t rest_len;
 };
 
-/* Begin with all zero, but for counted_only. False when memory runs out. */
+/* Begin with all zero, but for `take` and `ctx`. False when memory runs out. */
 bool entries_take(struct entries *entries, const char *text, size_t len);
 void entries_fini(struct entries *entries);

@@ -12,7 +12,6 @@
 
 enum {
     DNS_PORT = 53,
-    PATH_LENGTH_MAX = 4095,
     /* No real list is as long; lists are searched linearly for what stands in them twice. */
     ITEMS_MAX = 1024
 };
@@ -48,7 +47,7 @@ char *readers_path(struct schema_reader *r, const struct schema_key *key,
                    const struct tree_node *value, const char *text)
 {
     size_t folder = text[0] == '/' ? 0 : strlen(r->folder) + 1, len = strlen(text);
-    if (folder + len > PATH_LENGTH_MAX) {
+    if (folder + len > READERS_PATH_MAX) {
         schema_refuse(r, key, value, "is too long for a path; shorten it");
         return NULL;
     }

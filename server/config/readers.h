@@ -5,6 +5,8 @@
 
 #include "server/config/schema.h"
 
+enum { READERS_PATH_MAX = 4095 };
+
 typedef void schema_read(struct schema_reader *r, const struct schema_key *key,
                          const struct tree_node *value, void *to);
 

@@ -15,9 +15,8 @@
 
 enum { SCHEMA_PATH_MAX = 64 };
 
-/* A zone and where it was configured; a directory's zones have the place of the directory. */
-struct schema_zone {
-    struct config_zone zone;
+/* Where a zone was configured; a directory's zones have the place of the directory. */
+struct schema_place {
     unsigned line, column;
 };
 
@@ -28,7 +27,8 @@ struct schema_reader {
     const char *folder;       /* where relative paths start; absolute */
     struct config *config;
     const struct schema_key *rows; /* schema.c: those of the mapping read last */
-    struct schema_zone *zones;     /* in the order of the file; malloc'ed, the caller's to free */
+    struct config_zone *zones;     /* in the order they were read in; malloc'ed */
+    struct schema_place *places;   /* one for each */
     size_t zone_count, zone_cap;
 };
 

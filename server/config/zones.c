@@ -31,26 +31,40 @@ void read_zone_name(struct schema_reader *r, const struct schema_key *key,
         set_name(r, zone, wire, len);
 }
 
+/* Zones that say nothing of others. */
+static const struct config_lists no_lists = {0};
+
+/* Room for one more; NULL when memory ran out. */
+static struct config_zone *new_zone(struct schema_reader *r, unsigned line, unsigned column)
+{
+    if (r->zone_count == r->zone_cap) {
+        size_t cap = r->zone_cap ? r->zone_cap * 2 : 64;
+        struct config_zone *zones = realloc(r->zones, cap * sizeof *zones);
+        r->zones = zones ? zones : r->zones;
+        struct schema_place *places = realloc(r->places, cap * sizeof *places);
+        r->places = places ? places : r->places;
+        if (!zones || !places) {
+            r->arena->failed = true;
+            return NULL;
+        }
+        r->zone_cap = cap;
+    }
+    r->places[r->zone_count] = (struct schema_place){line, column};
+    return &r->zones[r->zone_count];
+}
+
 /* Appends a zone; its text name is made of its wire form. */
 static void add_zone(struct schema_reader *r, const struct config_zone *zone,
                      const struct tree_node *place)
 {
     char name[NAME_TEXT_MAX];
-    if (r->zone_count == r->zone_cap) {
-        size_t cap = r->zone_cap ? r->zone_cap * 2 : 64;
-        struct schema_zone *zones = realloc(r->zones, cap * sizeof *zones);
-        if (!zones) {
-            r->arena->failed = true;
-            return;
-        }
-        r->zones = zones;
-        r->zone_cap = cap;
-    }
-    struct schema_zone *item = &r->zones[r->zone_count];
-    *item = (struct schema_zone){*zone, place->line, place->column};
+    struct config_zone *item = new_zone(r, place->line, place->column);
+    if (!item)
+        return;
+    *item = *zone;
     name_to_text(zone->wire, zone->wire_len, name);
-    item->zone.name = arena_copy(r->arena, name, strlen(name));
-    if (item->zone.name)
+    item->name = arena_copy(r->arena, name, strlen(name));
+    if (item->name)
         r->zone_count++;
 }
 
@@ -187,9 +201,9 @@ static void check_keys(struct schema_reader *r, const struct tree_node *entry)
 }
 
 /* A secondary listens to its primaries unless told otherwise. */
-static void default_allow_notify(struct schema_reader *r, struct config_zone *zone)
+static void default_allow_notify(struct schema_reader *r, struct config_lists *lists)
 {
-    const struct config_peers *primaries = &zone->primaries;
+    const struct config_peers *primaries = &lists->primaries;
     struct config_acl *items = arena_alloc(r->arena, primaries->count * sizeof *items);
     for (size_t i = 0; items && i < primaries->count; i++) {
         char host[sizeof primaries->items[i].text];
@@ -198,19 +212,32 @@ static void default_allow_notify(struct schema_reader *r, struct config_zone *zo
         host[len] = '\0';
         const char *why = value_prefix(host, &items[i]);
         if (!why)
-            zone->allow_notify.count++;
+            lists->allow_notify.count++;
     }
-    zone->allow_notify.items = items;
+    lists->allow_notify.items = items;
+}
+
+static const struct config_lists *keep_lists(struct schema_reader *r,
+                                             const struct config_lists *lists)
+{
+    bool some = lists->primaries.items || lists->notify.items || lists->allow_transfer.items ||
+                lists->allow_notify.items || lists->allow_query.items || lists->limits_queries;
+    struct config_lists *kept = some ? arena_alloc(r->arena, sizeof *kept) : NULL;
+    if (!kept)
+        return &no_lists;
+    *kept = *lists;
+    return kept;
 }
 
 static void read_entry(struct schema_reader *r, const struct tree_node *node)
 {
     struct zone_entry entry = {.zone.line = node->line,
-                               .zone.limits_queries = tree_get(node, "allow-query") != NULL};
+                               .lists.limits_queries = tree_get(node, "allow-query") != NULL};
     schema_read_map(r, "zones[]", node, &entry);
     check_keys(r, node);
     if (tree_get(node, "primaries") && !tree_get(node, "allow-notify"))
-        default_allow_notify(r, &entry.zone);
+        default_allow_notify(r, &entry.lists);
+    entry.zone.lists = keep_lists(r, &entry.lists);
     const struct tree_node *place = tree_get(node, "directory");
     if (entry.zone.wire_len > 0) {
         add_zone(r, &entry.zone, tree_get(node, "name"));
@@ -220,42 +247,54 @@ static void read_entry(struct schema_reader *r, const struct tree_node *node)
     }
 }
 
-/* A text of a tree; `buffer` is where it is kept. */
-static struct tree_node text_node(const struct entry_value *value, char *buffer)
+/* The text of a name none of whose bytes needs an escape. */
+static void plain_text(const uint8_t *wire, size_t len, char *text)
 {
-    memcpy(buffer, value->text, value->len);
-    buffer[value->len] = '\0';
-    return (struct tree_node){.kind = TREE_TEXT,
-                              .line = value->line,
-                              .column = value->column,
-                              .text = buffer,
-                              .len = value->len};
+    memcpy(text, wire + 1, len - 1);
+    for (size_t at = 0; wire[at]; at += 1u + wire[at])
+        text[at + wire[at]] = '.';
+    text[len - 1] = '\0';
+    if (len == 1)
+        memcpy(text, ".", 2);
 }
 
-static void take_entry(struct schema_reader *r, const struct entry *e,
-                       const struct schema_key *name, const struct schema_key *file)
+bool zones_take_plain(void *reader, const struct entry *e)
 {
-    char name_text[ENTRY_VALUE_MAX + 1], file_text[ENTRY_VALUE_MAX + 1];
-    struct tree_node name_node = text_node(&e->name, name_text);
-    struct tree_node file_node = text_node(&e->file, file_text);
-    struct zone_entry entry = {.zone.line = e->line};
-    name->read(r, name, &name_node, (char *)&entry + name->offset);
-    file->read(r, file, &file_node, (char *)&entry + file->offset);
-    if (entry.zone.wire_len > 0)
-        add_zone(r, &entry.zone, &name_node);
+    struct schema_reader *r = reader;
+    char text[ENTRY_VALUE_MAX + 1];
+    uint8_t wire[255];
+    size_t len, folder = *e->file.text == '/' ? 0 : strlen(r->folder) + 1;
+    memcpy(text, e->name.text, e->name.len);
+    text[e->name.len] = '\0';
+    if (value_name(text, wire, &len) || folder + e->file.len > READERS_PATH_MAX)
+        return false;
+    struct config_zone *zone = new_zone(r, e->name.line, e->name.column);
+    /* The wire form, the text, which is no longer, and the file. */
+    char *to = zone ? arena_alloc(r->zone_arena, 2 * len + 1 + folder + e->file.len + 1) : NULL;
+    if (!to)
+        return false;
+    *zone = (struct config_zone){.wire = (uint8_t *)to,
+                                 .name = to + len,
+                                 .file = to + 2 * len + 1,
+                                 .lists = &no_lists,
+                                 .line = e->line,
+                                 .wire_len = (uint8_t)len};
+    memcpy(zone->wire, wire, len);
+    plain_text(wire, len, zone->name);
+    if (folder) {
+        memcpy(zone->file, r->folder, folder - 1);
+        zone->file[folder - 1] = '/';
+    }
+    memcpy(zone->file + folder, e->file.text, e->file.len);
+    r->zone_count++;
+    return true;
 }
 
-void zones_take_entries(struct schema_reader *r, const struct entries *entries)
+void zones_drop(struct schema_reader *r)
 {
-    const struct schema_key *name = schema_row("zones[]", "name");
-    const struct schema_key *file = schema_row("zones[]", "file");
-    struct arena *kept = r->arena;
-    if (!r->zone_arena)
-        return;
-    r->arena = r->zone_arena;
-    for (size_t i = 0; i < entries->count && !report_full(r->report); i++)
-        take_entry(r, &entries->items[i], name, file);
-    r->arena = kept;
+    r->zone_count = 0;
+    if (r->zone_arena)
+        arena_fini(r->zone_arena);
 }
 
 void read_zones(struct schema_reader *r, const struct schema_key *key,
@@ -272,12 +311,6 @@ void read_zones(struct schema_reader *r, const struct schema_key *key,
     r->arena = kept;
 }
 
-/* A zone in the order of names; of very many most are told apart by the first bytes. */
-struct place {
-    uint64_t head;
-    const struct schema_zone *item;
-};
-
 static int by_name(const struct config_zone *x, const struct config_zone *y)
 {
     size_t least = x->wire_len < y->wire_len ? x->wire_len : y->wire_len;
@@ -285,20 +318,28 @@ static int by_name(const struct config_zone *x, const struct config_zone *y)
     return order ? order : (int)x->wire_len - (int)y->wire_len;
 }
 
-static int by_name_and_place(const void *a, const void *b)
+/* A zone to be sorted; of very many most are told apart by the first bytes. */
+struct rank {
+    uint64_t head;
+    size_t at;
+};
+
+static int by_name_and_place(const void *a, const void *b, void *reader)
 {
-    const struct place *p = a, *q = b;
+    const struct schema_reader *r = reader;
+    const struct rank *p = a, *q = b;
     if (p->head != q->head)
         return p->head < q->head ? -1 : 1;
-    const struct schema_zone *x = p->item, *y = q->item;
-    int order = by_name(&x->zone, &y->zone);
+    const struct config_zone *x = &r->zones[p->at], *y = &r->zones[q->at];
+    int order = by_name(x, y);
     if (order)
         return order;
-    if (x->line != y->line)
-        return x->line < y->line ? -1 : 1;
-    if (x->column != y->column)
-        return x->column < y->column ? -1 : 1;
-    return x->zone.file && y->zone.file ? strcmp(x->zone.file, y->zone.file) : 0;
+    const struct schema_place *s = &r->places[p->at], *t = &r->places[q->at];
+    if (s->line != t->line)
+        return s->line < t->line ? -1 : 1;
+    if (s->column != t->column)
+        return s->column < t->column ? -1 : 1;
+    return x->file && y->file ? strcmp(x->file, y->file) : 0;
 }
 
 static uint64_t name_head(const struct config_zone *zone)
@@ -309,45 +350,76 @@ static uint64_t name_head(const struct config_zone *zone)
     return head;
 }
 
-static void report_twins(struct schema_reader *r, const struct place *places)
+static void report_twins(struct schema_reader *r, const struct rank *ranks)
 {
     for (size_t i = 1, first = 0; i < r->zone_count; i++) {
-        const struct schema_zone *a = places[first].item, *b = places[i].item;
+        const struct config_zone *a = &r->zones[ranks[first].at], *b = &r->zones[ranks[i].at];
+        unsigned line = r->places[ranks[first].at].line;
+        const struct schema_place *at = &r->places[ranks[i].at];
         char quote[REPORT_QUOTE], path[REPORT_QUOTE];
-        if (by_name(&a->zone, &b->zone) != 0) {
+        if (by_name(a, b) != 0) {
             first = i;
             continue;
         }
-        report_quote(b->zone.name, strlen(b->zone.name), quote);
-        if (b->zone.line > 0 || !b->zone.file)
-            report_add(r->report, b->line, b->column,
+        report_quote(b->name, strlen(b->name), quote);
+        if (b->line > 0 || !b->file)
+            report_add(r->report, at->line, at->column,
                        "zone %s is configured twice; the first is at line %u, remove one", quote,
-                       a->line);
+                       line);
         else
-            report_add(r->report, b->line, b->column,
+            report_add(r->report, at->line, at->column,
                        "zone %s is configured twice, here by the file %s; the first is at line %u, "
                        "remove one",
-                       quote, report_quote(b->zone.file, strlen(b->zone.file), path), a->line);
+                       quote, report_quote(b->file, strlen(b->file), path), line);
     }
+}
+
+/* Moves each zone to its rank: around each circle of zones that stand in each other's place. */
+static void reorder(struct config_zone *zones, struct rank *ranks, size_t count)
+{
+    for (size_t first = 0; first < count; first++) {
+        struct config_zone kept = zones[first];
+        size_t to = first;
+        for (size_t from = ranks[to].at; from != first; from = ranks[to].at) {
+            zones[to] = zones[from];
+            ranks[to].at = to;
+            to = from;
+        }
+        zones[to] = kept;
+        ranks[to].at = to;
+    }
+}
+
+/* Is each name behind the one before it, as a program that writes very many may have them? */
+static bool is_sorted(const struct schema_reader *r)
+{
+    for (size_t i = 1; i < r->zone_count; i++) {
+        if (by_name(&r->zones[i - 1], &r->zones[i]) >= 0)
+            return false;
+    }
+    return true;
+}
+
+static void sort(struct schema_reader *r)
+{
+    struct rank *ranks = malloc(r->zone_count * sizeof *ranks);
+    if (!ranks) {
+        r->arena->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < r->zone_count; i++)
+        ranks[i] = (struct rank){name_head(&r->zones[i]), i};
+    qsort_r(ranks, r->zone_count, sizeof *ranks, by_name_and_place, r);
+    report_twins(r, ranks);
+    reorder(r->zones, ranks, r->zone_count);
+    free(ranks);
 }
 
 void zones_finish(struct schema_reader *r)
 {
-    if (r->zone_count == 0)
-        return;
-    struct place *places = malloc(r->zone_count * sizeof *places);
-    r->config->zones = arena_alloc(r->zone_arena, r->zone_count * sizeof *r->config->zones);
-    if (!places || !r->config->zones) {
-        r->zone_arena->failed = true;
-        free(places);
-        return;
-    }
-    for (size_t i = 0; i < r->zone_count; i++)
-        places[i] = (struct place){name_head(&r->zones[i].zone), &r->zones[i]};
-    qsort(places, r->zone_count, sizeof *places, by_name_and_place);
-    report_twins(r, places);
+    if (!is_sorted(r))
+        sort(r);
+    r->config->zones = r->zones;
     r->config->zone_count = r->zone_count;
-    for (size_t i = 0; i < r->zone_count; i++)
-        r->config->zones[i] = places[i].item->zone;
-    free(places);
+    free(r->places);
 }

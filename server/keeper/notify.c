@@ -16,7 +16,7 @@ static void send_one(struct notify_peer *p, bool urgent)
     p->again = p->failed = false;
     p->notifier->pending++;
     ask_start(&p->ask, ASK_NOTIFY, urgent, z->config->wire, z->config->wire_len,
-              &z->config->notify.items[i], on_reply, p);
+              &z->config->lists->notify.items[i], on_reply, p);
 }
 
 static void round_done(struct notifier *n)
@@ -29,8 +29,9 @@ static void round_done(struct notifier *n)
                           n->count - failed, n->count);
     for (size_t i = 0; i < n->count && at < sizeof text; i++) {
         if (n->peers[i].failed)
-            at += (size_t)snprintf(text + at, sizeof text - at, "; %s %s",
-                                   n->zone->config->notify.items[i].text, n->peers[i].reason);
+            at +=
+                (size_t)snprintf(text + at, sizeof text - at, "; %s %s",
+                                 n->zone->config->lists->notify.items[i].text, n->peers[i].reason);
     }
     n->done = n->started;
     request_done(n->zone, REQUEST_NOTIFY, n->done, failed ? ERR_TIMEOUT : ERR_OK, text);
@@ -48,7 +49,7 @@ static void on_reply(void *ctx, const struct ask_reply *reply)
     if (p->failed && !p->told)
         stats_event(z->keeper->stats, z->keeper->slot,
                     reply->status == ERR_SIGNATURE ? EVENT_TSIG : EVENT_NOTIFY_FAILED,
-                    reply->status, z->config->name, "%s %s", z->config->notify.items[i].text,
+                    reply->status, z->config->name, "%s %s", z->config->lists->notify.items[i].text,
                     reply->reason);
     p->told = p->failed;
     if (p->again)
@@ -60,7 +61,7 @@ static void on_reply(void *ctx, const struct ask_reply *reply)
 
 static int make(struct zone *z)
 {
-    size_t count = z->config->notify.count;
+    size_t count = z->config->lists->notify.count;
     struct notifier *n = calloc(1, sizeof *n);
     if (!n || !(n->peers = calloc(count, sizeof *n->peers))) {
         free(n);
@@ -93,7 +94,7 @@ static void send_due(struct keeper *k, struct after *after)
 
 int notify_start(struct zone *z, bool urgent)
 {
-    if (z->config->notify.count == 0 || !z->has_image || z->expired)
+    if (z->config->lists->notify.count == 0 || !z->has_image || z->expired)
         return ERR_OK;
     int err = z->notifier ? ERR_OK : make(z);
     if (err)
@@ -116,7 +117,7 @@ void notify_rekey(struct zone *z)
 {
     struct notifier *n = z->notifier;
     for (size_t i = 0; n && i < n->count; i++)
-        ask_rekey(&n->peers[i].ask, &z->config->notify.items[i]);
+        ask_rekey(&n->peers[i].ask, &z->config->lists->notify.items[i]);
 }
 
 void notify_forget(struct zone *z)

@@ -67,12 +67,12 @@ static void set_state(struct secondary *s, enum refresh_state state)
 
 static unsigned current_primary(const struct secondary *s)
 {
-    return (s->first + s->tried) % (unsigned)s->zone->config->primaries.count;
+    return (s->first + s->tried) % (unsigned)s->zone->config->lists->primaries.count;
 }
 
 static const char *primary_text(const struct secondary *s)
 {
-    return s->zone->config->primaries.items[current_primary(s)].text;
+    return s->zone->config->lists->primaries.items[current_primary(s)].text;
 }
 
 static void note_row(struct secondary *s, enum event event, const char *reason);
@@ -124,7 +124,7 @@ static void round_failed(struct secondary *s)
         pause = pause > FIRST_RETRY_MAX ? FIRST_RETRY_MAX : pause;
     }
     schedule(s, jitter(pause * CLK_SECOND));
-    for (unsigned i = 0; i < z->config->primaries.count; i++) {
+    for (unsigned i = 0; i < z->config->lists->primaries.count; i++) {
         struct stats_transfer *row = transfer_row(z, i);
         stats_row_begin(&row->seq);
         row->next_at = s->next_at;
@@ -163,7 +163,7 @@ static void ask_primary(struct secondary *s)
     stats_row_end(&row->seq);
     set_state(s, REFRESH_ASKING);
     ask_start(&s->ask, ASK_SOA, s->urgent, z->config->wire, z->config->wire_len,
-              &z->config->primaries.items[primary], on_soa, s);
+              &z->config->lists->primaries.items[primary], on_soa, s);
 }
 
 static void primary_failed(struct secondary *s, int error, enum event event, const char *reason)
@@ -174,7 +174,7 @@ static void primary_failed(struct secondary *s, int error, enum event event, con
     s->event = event;
     snprintf(s->reason, sizeof s->reason, "primary %s: %s", primary_text(s), reason);
     note_row(s, event, reason);
-    if (++s->tried < z->config->primaries.count)
+    if (++s->tried < z->config->lists->primaries.count)
         ask_primary(s);
     else
         round_failed(s);
@@ -310,7 +310,7 @@ void refresh_start(struct zone *z, bool force, bool urgent)
 void refresh_notified(struct zone *z, const struct msg_notify *notify)
 {
     struct secondary *s = z->secondary;
-    const struct config_peers *p = &z->config->primaries;
+    const struct config_peers *p = &z->config->lists->primaries;
     if (notify->has_serial && z->has_image && !z->expired &&
         !axfr_is_newer(notify->serial, z->summary.serial))
         return;
@@ -365,7 +365,7 @@ int refresh_add(struct zone *z)
     if (!s)
         return ERR_MEMORY;
     s->zone = z;
-    s->told = calloc(z->config->primaries.count, sizeof *s->told);
+    s->told = calloc(z->config->lists->primaries.count, sizeof *s->told);
     z->secondary = s;
     if (!s->told || loop_add_timer(loop, &s->next, on_next, s) ||
         loop_add_timer(loop, &s->expire, on_expire, s) || ask_init(&s->ask, z->keeper)) {
@@ -401,7 +401,7 @@ void refresh_resume(struct zone *z, int64_t confirmed, int64_t next)
 int refresh_primaries(struct zone *z)
 {
     struct secondary *s = z->secondary;
-    uint16_t *told = calloc(z->config->primaries.count, sizeof *told);
+    uint16_t *told = calloc(z->config->lists->primaries.count, sizeof *told);
     if (!told)
         return ERR_MEMORY;
     free(s->told);
@@ -418,7 +418,8 @@ int refresh_primaries(struct zone *z)
 void refresh_rekey(struct zone *z)
 {
     if (z->secondary)
-        ask_rekey(&z->secondary->ask, &z->config->primaries.items[current_primary(z->secondary)]);
+        ask_rekey(&z->secondary->ask,
+                  &z->config->lists->primaries.items[current_primary(z->secondary)]);
 }
 
 void refresh_forget(struct zone *z)

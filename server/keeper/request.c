@@ -3,18 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
 #include "backend/base/log.h"
+#include "server/config/text.h"
 #include "server/dns/name.h"
 #include "server/dns/name_text.h"
 #include "server/keeper/sync.h"
 #include "server/keeper/zones.h"
 
-enum { SEND_MS = 1000, CONFIG_TEXT_MAX = 1 << 30, FAILURES_SHOWN = 5 };
+enum { SEND_MS = 1000, FAILURES_SHOWN = 5 };
 
 /* A reload of the service: answered when the last of its zones is done. */
 struct reload {
@@ -182,7 +181,7 @@ static void act_refresh(struct zone *z, uint64_t id, bool force)
 static void act_notify(struct zone *z, uint64_t id)
 {
     struct keeper *k = z->keeper;
-    if (!z->config->notify.count) {
+    if (!z->config->lists->notify.count) {
         answer(k, id, ERR_USAGE, "the zone has no secondaries to notify");
     } else if (!z->has_image || z->expired) {
         answer(k, id, ERR_ZONE, "the zone is not served, so there is nothing to notify of");
@@ -239,23 +238,6 @@ void request_action(struct keeper *k, const struct msg_action *action)
     }
 }
 
-static struct config *read_config(struct keeper *k, int fd, struct buf *errors)
-{
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > CONFIG_TEXT_MAX) {
-        buf_puts(errors, "the new configuration did not arrive");
-        return NULL;
-    }
-    char *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (text == MAP_FAILED) {
-        buf_puts(errors, "the new configuration cannot be mapped");
-        return NULL;
-    }
-    struct config *config = config_parse(k->config_path, text, (size_t)st.st_size, errors);
-    munmap(text, (size_t)st.st_size);
-    return config;
-}
-
 /* Every primary whose file is not the one that is served is loaded, those that failed before or
  * are not in the state directory too. */
 static void reload_changed(struct keeper *k, struct reload *reload)
@@ -277,7 +259,9 @@ void request_config(struct keeper *k, const struct msg_action *action, int fd)
     struct buf errors = {0};
     bool taken = false;
     struct reload *reload = calloc(1, sizeof *reload);
-    struct config *config = reload ? read_config(k, fd, &errors) : NULL;
+    struct config *config = NULL;
+    if (reload)
+        text_parse(fd, k->config_path, true, &config, &errors);
     int err =
         config ? zones_configure(k, config, &reload->came, &reload->went, &taken) : ERR_CONFIG;
     if (!reload || err) {

@@ -207,7 +207,7 @@ int rows_resize(struct zone *z)
 {
     struct keeper *k = z->keeper;
     struct stats_zone_row *row = &k->stats->zones[z->row];
-    uint32_t count = (uint32_t)z->config->primaries.count, first = row->transfer;
+    uint32_t count = (uint32_t)z->config->lists->primaries.count, first = row->transfer;
     if (count > UINT16_MAX)
         return ERR_LIMIT;
     if (count != row->transfers) {
@@ -221,7 +221,7 @@ int rows_resize(struct zone *z)
             return err;
     }
     for (uint32_t i = 0; i < count; i++)
-        name_transfer(z, first + i, z->config->primaries.items[i].text);
+        name_transfer(z, first + i, z->config->lists->primaries.items[i].text);
     stats_row_begin(&row->seq);
     row->transfer = first;
     row->transfers = (uint16_t)count;
@@ -293,7 +293,7 @@ void row_write(struct zone *z)
     row->records = z->has_image ? z->summary.records : 0;
     row->bytes = z->has_image ? z->size : 0;
     row->progress = z->progress;
-    row->notify_targets = (uint32_t)z->config->notify.count;
+    row->notify_targets = (uint32_t)z->config->lists->notify.count;
     row->notify_pending = notify_pending(z);
     row->error = z->error;
     row->load_ns = z->load_ns;

@@ -112,29 +112,23 @@ static unsigned copy_acls(const struct config_acls *from, struct msg_acl to[MSG_
 /* A frame being filled. */
 struct frame {
     struct feed_writer *out;
-    const struct config_zone *alike; /* the zone whose lists are rules number out->rules */
-    int own[CHANNEL_FDS];            /* descriptors to be closed */
+    const struct config_lists *alike; /* those that are rules number out->rules */
+    int own[CHANNEL_FDS];             /* descriptors to be closed */
     unsigned own_count;
 };
-
-static bool same_list(const struct config_acls *a, const struct config_acls *b)
-{
-    return a->items == b->items && a->count == b->count;
-}
 
 /* The number of the zone's lists in the frame: mostly those of the zone before. */
 static unsigned add_rules(struct frame *f, const struct config_zone *config)
 {
     struct msg_acl items[3 * MSG_ACL_MAX];
-    const struct config_zone *a = f->alike;
-    if (a && same_list(&a->allow_transfer, &config->allow_transfer) &&
-        same_list(&a->allow_notify, &config->allow_notify) &&
-        same_list(&a->allow_query, &config->allow_query))
+    const struct config_lists *a = f->alike;
+    if (a == config->lists)
         return f->out->rules;
-    struct feed_rules r = {.transfer_count = copy_acls(&config->allow_transfer, items)};
-    r.notify_count = copy_acls(&config->allow_notify, items + r.transfer_count);
-    r.query_count = copy_acls(&config->allow_query, items + r.transfer_count + r.notify_count);
-    f->alike = config;
+    a = config->lists;
+    struct feed_rules r = {.transfer_count = copy_acls(&a->allow_transfer, items)};
+    r.notify_count = copy_acls(&a->allow_notify, items + r.transfer_count);
+    r.query_count = copy_acls(&a->allow_query, items + r.transfer_count + r.notify_count);
+    f->alike = a;
     return feed_put_rules(f->out, &r, items);
 }
 
@@ -192,7 +186,7 @@ static bool add_zone(struct frame *f, struct zone *z)
     m.rules = (uint16_t)rules;
     m.flags =
         (uint8_t)((z->secondary ? ZONE_IS_SECONDARY : 0) | (z->expired ? ZONE_IS_EXPIRED : 0) |
-                  (config->limits_queries ? ZONE_LIMITS_QUERIES : 0));
+                  (config->lists->limits_queries ? ZONE_LIMITS_QUERIES : 0));
     return (!z->has_image || (z->pack ? add_packed(f, z, &m) : add_image(f, z, &m))) &&
            feed_put_zone(f->out, &m, config->wire, config->wire_len);
 }

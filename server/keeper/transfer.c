@@ -69,7 +69,7 @@ static void child_main(struct zone *z, bool force, int channel)
                     .store = &k->store,
                     .keep_later = true,
                     .yields = z->has_image && !z->expired},
-        .peer = &z->config->primaries.items[z->secondary->transfer.primary],
+        .peer = &z->config->lists->primaries.items[z->secondary->transfer.primary],
         .has_serial = z->has_image && !force,
         .serial = z->summary.serial,
         .progress = child_progress,

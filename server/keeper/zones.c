@@ -405,13 +405,13 @@ static bool same_acls(const struct config_acls *a, const struct config_acls *b)
 /* The zone goes on under its new configuration. */
 static void zone_configure(struct zone *z, const struct config_zone *now)
 {
-    const struct config_zone *was = z->config;
-    bool peers = !same_peers(&was->notify, &now->notify);
-    bool primaries = !same_peers(&was->primaries, &now->primaries);
-    bool acls = !same_acls(&was->allow_transfer, &now->allow_transfer) ||
-                !same_acls(&was->allow_query, &now->allow_query) ||
-                was->limits_queries != now->limits_queries ||
-                !same_acls(&was->allow_notify, &now->allow_notify);
+    const struct config_lists *was = z->config->lists, *next = now->lists;
+    bool peers = !same_peers(&was->notify, &next->notify);
+    bool primaries = !same_peers(&was->primaries, &next->primaries);
+    bool acls = !same_acls(&was->allow_transfer, &next->allow_transfer) ||
+                !same_acls(&was->allow_query, &next->allow_query) ||
+                was->limits_queries != next->limits_queries ||
+                !same_acls(&was->allow_notify, &next->allow_notify);
     if (peers) {
         notify_forget(z);
         request_done(z, REQUEST_NOTIFY, REQUEST_ALL, ERR_CLOSED,

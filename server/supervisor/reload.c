@@ -1,88 +1,67 @@
 #include "server/supervisor/reload.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <malloc.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "backend/base/log.h"
 #include "backend/contract/actions.h"
+#include "server/config/text.h"
 #include "server/supervisor/actions.h"
 #include "server/supervisor/children.h"
 #include "server/supervisor/restart.h"
 
 /* The whole is read to tell all that is wrong with it. */
-static struct config *parse_whole(const char *path, const struct buf *text, struct buf *errors)
+static struct config *parse_whole(const char *path, int fd, struct buf *errors)
 {
-    struct config *config = config_parse(path, text->data ? text->data : "", text->len, errors);
-    if (config)
+    struct config *config;
+    if (text_parse(fd, path, true, &config, errors) == ERR_OK)
         config_drop_zones(config);
     malloc_trim(0);
     return config;
 }
 
-struct config *reload_read(const char *path, struct buf *text, struct buf *errors)
+static struct config *parse_service(const char *path, int fd, struct buf *errors)
 {
-    return config_read(path, text, errors) == ERR_OK ? parse_whole(path, text, errors) : NULL;
+    struct config *config;
+    struct buf some = {0};
+    text_parse(fd, path, false, &config, &some);
+    buf_fini(&some);
+    return config ? config : parse_whole(path, fd, errors);
 }
 
-struct config *reload_read_service(const char *path, struct buf *text, struct buf *errors)
+static struct config *read_with(struct config *(*parse)(const char *, int, struct buf *),
+                                const char *path, int *fd, struct buf *errors)
 {
-    struct buf some = {0};
-    if (config_read(path, text, errors) != ERR_OK)
-        return NULL;
-    struct config *config =
-        config_parse_service(path, text->data ? text->data : "", text->len, &some);
-    buf_fini(&some);
-    return config ? config : parse_whole(path, text, errors);
+    *fd = text_read(path, errors);
+    struct config *config = *fd >= 0 ? parse(path, *fd, errors) : NULL;
+    if (!config && *fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+    return config;
+}
+
+struct config *reload_read(const char *path, int *fd, struct buf *errors)
+{
+    return read_with(parse_whole, path, fd, errors);
+}
+
+struct config *reload_read_service(const char *path, int *fd, struct buf *errors)
+{
+    return read_with(parse_service, path, fd, errors);
 }
 
 bool reload_check_zones(const struct supervisor *sup, struct buf *errors)
 {
-    struct stat st;
-    void *text = MAP_FAILED;
-    if (fstat(sup->config_fd, &st) == 0)
-        text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, sup->config_fd, 0);
-    if (text == MAP_FAILED) {
-        buf_printf(errors, "cannot read the configuration again: %s\n", strerror(errno));
-        return false;
-    }
-    struct config *config = config_parse(sup->config_path, text, (size_t)st.st_size, errors);
-    munmap(text, (size_t)st.st_size);
+    struct config *config = parse_whole(sup->config_path, sup->config_fd, errors);
     config_free(config);
-    malloc_trim(0);
     return config != NULL;
-}
-
-int reload_make_fd(const struct buf *text)
-{
-    int fd = memfd_create("zonedeck-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    size_t done = 0;
-    while (done < text->len) {
-        ssize_t n = write(fd, text->data + done, text->len - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        done += (size_t)n;
-    }
-    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-    if (done < text->len || fcntl(fd, F_ADD_SEALS, seals) < 0) {
-        int kept = errno;
-        close(fd);
-        errno = kept;
-        return -1;
-    }
-    return fd;
 }
 
 static void tell_bind(void *arg, bool tcp, int error, const char *subject, const char *text)
@@ -269,10 +248,10 @@ static void commit(struct supervisor *sup, struct config *next, int fd, struct l
 /* Prepares everything that can fail; "" in `why` when nothing did. */
 static void prepare(struct supervisor *sup, char *why, size_t size)
 {
-    struct buf text = {0}, errors = {0};
-    struct config *next = reload_read(sup->config_path, &text, &errors);
+    struct buf errors = {0};
+    int fd;
+    struct config *next = reload_read(sup->config_path, &fd, &errors);
     struct listeners *dns = NULL;
-    int fd = -1;
     if (!next) {
         log_lines(LOG_ERROR, errors.data);
         size_t lines = 0;
@@ -289,11 +268,6 @@ static void prepare(struct supervisor *sup, char *why, size_t size)
     refuse_changes(sup, next, why, size);
     if (*why)
         goto out;
-    fd = reload_make_fd(&text);
-    if (fd < 0) {
-        snprintf(why, size, "cannot keep its text: %s", strerror(errno));
-        goto out;
-    }
     dns = open_dns(sup, next, why, size);
     if (!dns)
         goto out;
@@ -304,7 +278,6 @@ out:
     config_free(next);
     if (fd >= 0)
         close(fd);
-    buf_wipe(&text);
     buf_fini(&errors);
 }
 

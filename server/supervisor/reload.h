@@ -6,14 +6,13 @@
 /* The id of MSG_CONFIG of a generation, apart from the endpoint's. */
 #define RELOAD_ID(generation) (UINT64_C(0xC0F1000000000000) + (generation))
 
-/* Reads the file and checks it. NULL and the errors, a line each. */
-struct config *reload_read(const char *path, struct buf *text, struct buf *errors);
+/* Reads the file and checks it; `*fd` becomes its text for the children (server/config/text.h).
+ * NULL with `*fd` -1, and the errors, a line each. */
+struct config *reload_read(const char *path, int *fd, struct buf *errors);
 /* The same at a start, where zones are left to the keeper to check, which reads them anyway. */
-struct config *reload_read_service(const char *path, struct buf *text, struct buf *errors);
+struct config *reload_read_service(const char *path, int *fd, struct buf *errors);
 /* Checks the zones too, of the text the keeper gets. False and the errors when they are wrong. */
 bool reload_check_zones(const struct supervisor *sup, struct buf *errors);
-/* A sealed memory file with the text, for the children. -1 and errno. */
-int reload_make_fd(const struct buf *text);
 /* A request (`action` NULL: SIGHUP). */
 void reload_begin(struct supervisor *sup, const struct request *request);
 void reload_keeper_done(struct supervisor *sup, const struct msg_result *result);

@@ -71,28 +71,22 @@ static int make_absolute(const char *path, char *to, size_t size)
 /* What can only be wrong in the configuration or with who starts us. */
 static int read_configuration(struct supervisor *sup, const char *path)
 {
-    struct buf text = {0}, errors = {0};
+    struct buf errors = {0};
     int status = EXIT_CONFIG;
     if (make_absolute(path, sup->config_path, sizeof sup->config_path) != ERR_OK) {
         buf_printf(&errors, "%s: %s\n", path, strerror(errno));
         goto out;
     }
-    sup->config = reload_read_service(sup->config_path, &text, &errors);
+    sup->config = reload_read_service(sup->config_path, &sup->config_fd, &errors);
     if (!sup->config)
         goto out;
-    sup->config_fd = reload_make_fd(&text);
-    if (sup->config_fd < 0) {
-        status = EXIT_FAILED;
-        buf_printf(&errors, "cannot keep the configuration in memory: %s", strerror(errno));
-    } else if (identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK) {
+    if (identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK)
         reload_check_zones(sup, &errors);
-    } else {
+    else
         status = EXIT_STOPPED;
-    }
 out:
     if (errors.len)
         fprintf(stderr, "%s%s", errors.data, errors.data[errors.len - 1] == '\n' ? "" : "\n");
-    buf_wipe(&text);
     buf_fini(&errors);
     return status;
 }

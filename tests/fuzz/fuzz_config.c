@@ -13,9 +13,9 @@ static void check_zone(const struct config *config, const struct config_zone *zo
 {
     if (config_find_zone(config, zone->wire, zone->wire_len) != zone)
         abort();
-    if (!zone->file == (zone->primaries.count == 0))
+    if (!zone->file == (zone->lists->primaries.count == 0))
         abort();
-    if (zone->allow_transfer.count > 64 || zone->allow_notify.count > 64)
+    if (zone->lists->allow_transfer.count > 64 || zone->lists->allow_notify.count > 64)
         abort();
 }
 

@@ -13,10 +13,12 @@ static inline bool both_same_zone(const struct config_zone *a, const struct conf
     return a->wire_len == b->wire_len && !memcmp(a->wire, b->wire, a->wire_len) &&
            !strcmp(a->name, b->name) && !a->file == !b->file &&
            (!a->file || !strcmp(a->file, b->file)) && a->line == b->line &&
-           a->primaries.count == b->primaries.count && a->notify.count == b->notify.count &&
-           a->allow_transfer.count == b->allow_transfer.count &&
-           a->allow_notify.count == b->allow_notify.count &&
-           a->allow_query.count == b->allow_query.count && a->limits_queries == b->limits_queries;
+           a->lists->primaries.count == b->lists->primaries.count &&
+           a->lists->notify.count == b->lists->notify.count &&
+           a->lists->allow_transfer.count == b->lists->allow_transfer.count &&
+           a->lists->allow_notify.count == b->lists->allow_notify.count &&
+           a->lists->allow_query.count == b->lists->allow_query.count &&
+           a->lists->limits_queries == b->lists->limits_queries;
 }
 
 /* Behind one more line: a comment. One that might hide a line break from us makes all of the text

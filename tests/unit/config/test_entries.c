@@ -63,19 +63,28 @@ static void what_is_plain(void **state)
     }
 }
 
+static bool keep(void *ctx, const struct entry *entry)
+{
+    struct entry **next = ctx;
+    *(*next)++ = *entry;
+    return true;
+}
+
 /* Nothing that was taken is left, each other line stands where it stood. */
 static void the_rest_keeps_its_lines(void **state)
 {
     (void)state;
     static const char text[] = "a: b\nzones:\n  - {name: a.test, file: a}\n  - name: x\n"
                                "  - name: b\n    file: c\n# end";
-    struct entries e = {0};
+    struct entry items[2], *next = items;
+    struct entries e = {.take = keep, .ctx = &next};
     assert_true(entries_take(&e, text, sizeof text - 1));
     assert_int_equal(e.count, 2);
-    assert_int_equal(e.items[0].line, 3);
-    assert_int_equal(e.items[0].name.column, 12);
-    assert_int_equal(e.items[1].line, 5);
-    assert_int_equal(e.items[1].file.line, 6);
+    assert_ptr_equal(next, items + 2);
+    assert_int_equal(items[0].line, 3);
+    assert_int_equal(items[0].name.column, 12);
+    assert_int_equal(items[1].line, 5);
+    assert_int_equal(items[1].file.line, 6);
     assert_int_equal(e.rest_len, strlen("a: b\nzones:\n\n  - name: x\n\n\n# end"));
     assert_memory_equal(e.rest, "a: b\nzones:\n\n  - name: x\n\n\n# end", e.rest_len);
     entries_fini(&e);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "backend/base/buf.h"
-#include "server/config/config.h"
+#include "server/config/text.h"
 
 #define HEAD   "server: {listen: 127.0.0.1@5300}\n"
 #define L32    "abcdefghijklmnopqrstuvwxyzabcdef"
@@ -327,10 +327,9 @@ static void test_read(void **state)
         {"/dev/null", "/dev/null: cannot be read: it is not a regular file"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        struct buf text = {0}, errors = {0};
-        assert_true(config_read(files[i].path, &text, &errors) < 0);
+        struct buf errors = {0};
+        assert_int_equal(text_read(files[i].path, &errors), -1);
         assert_memory_equal(errors.data, files[i].error, strlen(files[i].error));
-        buf_fini(&text);
         buf_fini(&errors);
     }
 }

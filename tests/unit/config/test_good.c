@@ -164,41 +164,41 @@ static void check_primary(const struct config *c)
     assert_string_equal(zone->name, "example.com.");
     assert_int_equal(zone->line, 14);
     assert_string_equal(zone->file, "/etc/zd/zones/caf\xc3\xa9 1.zone");
-    assert_int_equal(zone->primaries.count, 0);
-    assert_int_equal(zone->allow_notify.count, 0);
-    assert_int_equal(zone->allow_transfer.count, 5);
+    assert_int_equal(zone->lists->primaries.count, 0);
+    assert_int_equal(zone->lists->allow_notify.count, 0);
+    assert_int_equal(zone->lists->allow_transfer.count, 5);
     for (size_t i = 0; i < 5; i++) {
-        const struct config_acl *acl = &zone->allow_transfer.items[i];
+        const struct config_acl *acl = &zone->lists->allow_transfer.items[i];
         assert_int_equal(acl->kind, CONFIG_ACL_ADDRESS);
         assert_int_equal(acl->family, want[i].family);
         assert_int_equal(acl->prefix, want[i].prefix);
         assert_memory_equal(acl->address, want[i].address, 16);
     }
-    assert_int_equal(zone->notify.count, 3);
+    assert_int_equal(zone->lists->notify.count, 3);
     for (size_t i = 0; i < 3; i++)
-        assert_string_equal(zone->notify.items[i].text, notify[i]);
+        assert_string_equal(zone->lists->notify.items[i].text, notify[i]);
 }
 
 static void check_secondaries(const struct config *c)
 {
     const struct config_zone *zone = zone_of(c, "\1a\7example\0", 11);
     assert_null(zone->file);
-    assert_int_equal(zone->primaries.count, 2);
-    assert_string_equal(zone->primaries.items[0].text, "192.0.2.1@5300");
-    assert_string_equal(zone->primaries.items[1].text, "2001:db8::1@53");
-    assert_null(zone->primaries.items[1].key);
-    assert_int_equal(zone->allow_transfer.count, 0);
+    assert_int_equal(zone->lists->primaries.count, 2);
+    assert_string_equal(zone->lists->primaries.items[0].text, "192.0.2.1@5300");
+    assert_string_equal(zone->lists->primaries.items[1].text, "2001:db8::1@53");
+    assert_null(zone->lists->primaries.items[1].key);
+    assert_int_equal(zone->lists->allow_transfer.count, 0);
     /* The primaries may notify when nothing else is said. */
-    assert_int_equal(zone->allow_notify.count, 2);
-    assert_int_equal(zone->allow_notify.items[0].prefix, 32);
-    assert_memory_equal(zone->allow_notify.items[0].address, "\300\0\2\1", 4);
-    assert_int_equal(zone->allow_notify.items[1].family, AF_INET6);
-    assert_int_equal(zone->allow_notify.items[1].prefix, 128);
+    assert_int_equal(zone->lists->allow_notify.count, 2);
+    assert_int_equal(zone->lists->allow_notify.items[0].prefix, 32);
+    assert_memory_equal(zone->lists->allow_notify.items[0].address, "\300\0\2\1", 4);
+    assert_int_equal(zone->lists->allow_notify.items[1].family, AF_INET6);
+    assert_int_equal(zone->lists->allow_notify.items[1].prefix, 128);
     zone = zone_of(c, "\1b\7example\0", 11);
-    assert_int_equal(zone->allow_notify.count, 1);
-    assert_int_equal(zone->allow_notify.items[0].prefix, 24);
+    assert_int_equal(zone->lists->allow_notify.count, 1);
+    assert_int_equal(zone->lists->allow_notify.items[0].prefix, 24);
     zone = zone_of(c, "\1c\7example\0", 11);
-    assert_int_equal(zone->allow_notify.count, 0);
+    assert_int_equal(zone->lists->allow_notify.count, 0);
 }
 
 static void test_full(void **state)
@@ -274,7 +274,7 @@ static void test_directory(void **state)
     assert_string_equal(zone->name, "example.net.");
     assert_string_equal(zone->file, path);
     assert_int_equal(zone->line, 0);
-    assert_int_equal(zone->allow_transfer.count, 1);
+    assert_int_equal(zone->lists->allow_transfer.count, 1);
     zone_of(c, "\1b\7example\0", 11);
     zone_of(c,
             "\3"
@@ -354,9 +354,9 @@ static void test_keys_are_named(void **state)
                              "  - {name: a, algorithm: hmac-md5, secret: AAAA}\n");
     assert_int_equal(c->tsig.count, 2);
     assert_int_equal(c->tsig.item[0].algorithm, TSIG_MD5);
-    assert_int_equal(c->zones[0].allow_transfer.items[1].kind, CONFIG_ACL_KEY);
-    assert_ptr_equal(c->zones[0].allow_transfer.items[1].key, &c->tsig.item[1]);
-    assert_ptr_equal(c->zones[1].primaries.items[0].key, &c->tsig.item[0]);
+    assert_int_equal(c->zones[0].lists->allow_transfer.items[1].kind, CONFIG_ACL_KEY);
+    assert_ptr_equal(c->zones[0].lists->allow_transfer.items[1].key, &c->tsig.item[1]);
+    assert_ptr_equal(c->zones[1].lists->primaries.items[0].key, &c->tsig.item[0]);
     config_free(c);
 }
 
@@ -393,8 +393,8 @@ static void test_allow_query(void **state)
                                   "  - {name: c, file: f, allow-query: [192.0.2.0/24, \"::1\"]}\n");
     static const size_t counts[] = {0, 0, 2};
     for (size_t i = 0; i < c->zone_count; i++) {
-        assert_int_equal(c->zones[i].limits_queries, i > 0);
-        assert_int_equal(c->zones[i].allow_query.count, counts[i]);
+        assert_int_equal(c->zones[i].lists->limits_queries, i > 0);
+        assert_int_equal(c->zones[i].lists->allow_query.count, counts[i]);
     }
     config_free(c);
 }
