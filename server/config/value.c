@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/base/err.h"
+#include "server/dns/name.h"
 #include "server/dns/name_text.h"
 
 enum { TEXT_ADDRESS_MAX = 64 };
@@ -184,8 +185,6 @@ const char *value_name(const char *text, uint8_t wire[255], size_t *len)
         return "is too long for a domain name: a label may have 63 bytes, a name 255; shorten it";
     if (err)
         return "is not a domain name: empty, an empty label or a bad escape; correct it";
-    /* Length bytes are below 'A'. */
-    for (size_t i = 0; i < *len; i++)
-        wire[i] = (uint8_t)tolower(wire[i]);
+    name_lower(wire, *len);
     return NULL;
 }

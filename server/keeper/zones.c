@@ -10,6 +10,7 @@
 #include "backend/base/log.h"
 #include "server/keeper/axfr.h"
 #include "server/keeper/compile.h"
+#include "server/keeper/pages.h"
 #include "server/keeper/sources.h"
 
 enum {
@@ -259,6 +260,16 @@ static void take_stored(struct zone *z)
     store_remove(&k->store, z->config);
 }
 
+/* Who uses a zone of the first block afterwards is found out as soon as others are. */
+static void zone_drop(struct zone *z)
+{
+    struct keeper *k = z->keeper;
+    if (z >= k->first && z < k->first + k->first_count)
+        memset(z, 0, sizeof *z);
+    else
+        free(z);
+}
+
 static void zone_free(struct zone *z)
 {
     if (!z)
@@ -272,13 +283,12 @@ static void zone_free(struct zone *z)
     if (z->pack)
         packs_put(z->keeper, z->pack);
     free(z->reason);
-    free(z);
+    zone_drop(z);
 }
 
-/* A zone with its row, not yet shown. */
-static struct zone *zone_new(struct keeper *k, const struct config_zone *config)
+/* Makes a zone of zeroed memory (NULL when there was none), with its row, not yet shown. */
+static struct zone *zone_make(struct keeper *k, struct zone *z, const struct config_zone *config)
 {
-    struct zone *z = calloc(1, sizeof *z);
     if (!z)
         return NULL;
     z->keeper = k;
@@ -286,12 +296,12 @@ static struct zone *zone_new(struct keeper *k, const struct config_zone *config)
     z->memory = -1;
     z->event = z->serial_event = EVENT_COUNT;
     if (rows_take(z)) {
-        free(z);
+        zone_drop(z);
         return NULL;
     }
     if (!config->file && refresh_add(z)) {
         rows_give(z);
-        free(z);
+        zone_drop(z);
         return NULL;
     }
     return z;
@@ -350,19 +360,37 @@ static void take_all_stored(struct keeper *k)
     store_list_fini(&list);
 }
 
-int zones_start(struct keeper *k)
+/* The memory of all zones at once, which others make ready ahead of us. */
+static int make_all(struct keeper *k)
 {
-    k->zones = calloc(k->config->zone_count + 1, sizeof(struct zone *));
-    if (!k->zones || loop_add_timer(&k->loop, &k->check, on_check, k))
+    size_t count = k->config->zone_count;
+    uint32_t row = atomic_load(&k->stats->zone_rows);
+    struct pages pages = {0};
+    k->zones = calloc(count + 1, sizeof(struct zone *));
+    k->first = calloc(count + 1, sizeof *k->first);
+    if (!k->zones || !k->first)
         return ERR_MEMORY;
-    for (size_t i = 0; i < k->config->zone_count; i++) {
-        struct zone *z = zone_new(k, &k->config->zones[i]);
-        if (!z)
-            return ERR_MEMORY;
-        k->zones[k->zone_count++] = z;
-        if (i % CHECKED_A_TURN == 0)
+    k->first_count = count;
+    pages_add(&pages, k->first, count * sizeof *k->first);
+    if (row + count <= STATS_ZONES)
+        pages_add(&pages, &k->stats->zones[row], count * sizeof *k->stats->zones);
+    pages_start(&pages);
+    while (k->zone_count < count) {
+        size_t i = k->zone_count;
+        k->zones[i] = zone_make(k, &k->first[i], &k->config->zones[i]);
+        if (!k->zones[i])
+            break;
+        if (k->zone_count++ % CHECKED_A_TURN == 0)
             stats_heartbeat(k->stats, k->slot); /* very many zones take their time */
     }
+    pages_end(&pages);
+    return k->zone_count < count ? ERR_MEMORY : ERR_OK;
+}
+
+int zones_start(struct keeper *k)
+{
+    if (loop_add_timer(&k->loop, &k->check, on_check, k) || make_all(k))
+        return ERR_MEMORY;
     sync_start(k);
     take_all_stored(k);
     rows_settle(k);
@@ -459,7 +487,7 @@ static int add_missing(struct keeper *k)
     for (size_t i = 0; i < k->zone_count; i++) {
         if (k->zones[i])
             continue;
-        struct zone *z = zone_new(k, &k->config->zones[i]);
+        struct zone *z = zone_make(k, calloc(1, sizeof *z), &k->config->zones[i]);
         if (!z) {
             log_line(LOG_ERROR, "no room for zone %s", k->config->zones[i].name);
             err = ERR_MEMORY;
@@ -530,7 +558,9 @@ void zones_fini(struct keeper *k)
     for (size_t i = 0; i < k->zone_count; i++)
         zone_free(k->zones[i]);
     free(k->zones);
+    free(k->first);
     k->zones = NULL;
-    k->zone_count = 0;
+    k->first = NULL;
+    k->zone_count = k->first_count = 0;
     loop_remove_timer(&k->loop, &k->check);
 }

@@ -73,6 +73,8 @@ struct keeper {
     struct rows rows;
     struct zone **zones; /* one for each zone of config, in its order; NULL no room */
     size_t zone_count;
+    struct zone *first; /* memory for the zones there were at the start */
+    size_t first_count;
     struct zone **by_row; /* STATS_ZONES */
     struct loads loads;
     struct syncs syncs;

@@ -289,29 +289,85 @@ static bool answers_soa(const struct zone *zone, const struct zone_table *zones,
            (wire_get16(out + 2) & FLAG_AA);
 }
 
-static int take_zone(struct zonefeed *f, const struct feed_item *item,
-                     const struct frame_files *files)
+/* NULL when the keeper's word changes nothing, or with *err. */
+static struct zone *make(struct zonefeed *f, const struct feed_item *item,
+                         const struct frame_files *files, int *err)
 {
     struct zone_parts parts = {.name = item->name,
                                .name_len = item->name_len,
                                .flags = item->zone.flags,
                                .row = item->zone.row,
                                .rules = f->numbered[item->zone.rules - 1]};
+    *err = ERR_OK;
     if (keeps_image(f, item))
-        return ERR_OK;
-    int err = item->zone.flags & ZONE_HAS_IMAGE ? open_image(f, item, files, &parts) : ERR_OK;
-    struct zone *zone = err ? NULL : zone_make(&parts, &f->key);
-    if (!zone) {
-        image_close(parts.image);
-        return err ? err : ERR_MEMORY;
+        return NULL;
+    if (item->zone.flags & ZONE_HAS_IMAGE)
+        *err = open_image(f, item, files, &parts);
+    struct zone *zone = *err ? NULL : zone_make(&parts, &f->key);
+    if (zone) {
+        zone->generation = f->generation;
+        return zone;
     }
-    zone->generation = f->generation;
-    err = put(f, zone);
+    image_close(parts.image);
+    *err = *err ? *err : ERR_MEMORY;
+    return NULL;
+}
+
+static int place(struct zonefeed *f, struct zone *zone)
+{
+    int err = put(f, zone);
     if (err)
         zone_unpin(zone);
     else if (!f->synced && zone->image) /* while it is near; the keeper makes the next ones */
         zone->proven = answers_soa(zone, current(f), &f->key, &f->scratch);
     return err;
+}
+
+/* Zones of a frame that are taken together: of very many zones each is somewhere else in memory,
+ * which is asked for some zones ahead. */
+struct batch {
+    unsigned count;
+    struct feed_item item[16];
+};
+
+enum { BATCH = sizeof((struct batch *)0)->item / sizeof(struct feed_item) };
+
+static void tell_bad(struct zonefeed *f, const struct feed_item *item, int err)
+{
+    char name[NAME_TEXT_MAX];
+    if (!err || !f->bad)
+        return;
+    name_to_text(item->name, item->name_len, name);
+    f->bad(f->ctx, name, err);
+}
+
+static void take_batch(struct zonefeed *f, struct batch *b, const struct frame_files *files)
+{
+    struct zone *zone[BATCH];
+    int err[BATCH];
+    for (unsigned i = 0; i < b->count; i++) {
+        zone[i] = make(f, &b->item[i], files, &err[i]);
+        if (zone[i])
+            zone_table_ahead(current(f), zone[i]->hash);
+    }
+    for (unsigned i = 0; i < b->count; i++) {
+        if (zone[i])
+            err[i] = place(f, zone[i]);
+        tell_bad(f, &b->item[i], err[i]);
+    }
+    b->count = 0;
+}
+
+static void add(struct zonefeed *f, struct batch *b, const struct feed_item *item,
+                const struct frame_files *files)
+{
+    const struct feed_zone *z = &item->zone;
+    const struct image_file *file = z->file ? files->file[z->file - 1] : NULL;
+    if (file && z->image_offset < file->size)
+        image_ahead(file->base + z->image_offset);
+    b->item[b->count++] = *item;
+    if (b->count == BATCH)
+        take_batch(f, b, files);
 }
 
 static void take_gone(struct zonefeed *f, const struct feed_item *item)
@@ -326,25 +382,37 @@ static void take_gone(struct zonefeed *f, const struct feed_item *item)
 static int take_zones(struct zonefeed *f, const struct channel_frame *frame)
 {
     struct frame_files files = {.count = 0};
+    struct batch batch = {.count = 0};
     struct feed_reader reader;
     struct feed_item item;
-    int r;
+    int r, err = ERR_OK;
     feed_read(&reader, frame);
-    while ((r = feed_next(&reader, &item)) == 1) {
-        int err = ERR_OK;
-        char name[NAME_TEXT_MAX];
-        if (item.kind == FEED_RULES && (err = take_rules(f, &item, reader.rules)))
-            return err;
-        if (item.kind == FEED_FILE)
+    while (!err && (r = feed_next(&reader, &item)) == 1) {
+        if (item.kind == FEED_ZONE)
+            add(f, &batch, &item, &files);
+        else if (item.kind == FEED_RULES)
+            err = take_rules(f, &item, reader.rules);
+        else if (item.kind == FEED_FILE)
             take_file(f, &item, frame, &files);
-        else if (item.kind == FEED_GONE)
+        else {
+            take_batch(f, &batch, &files);
             take_gone(f, &item);
-        else if (item.kind == FEED_ZONE && (err = take_zone(f, &item, &files)) && f->bad) {
-            name_to_text(item.name, item.name_len, name);
-            f->bad(f->ctx, name, err);
         }
     }
-    return r;
+    take_batch(f, &batch, &files);
+    return err ? err : r;
+}
+
+/* The zone in a slot of the table, and those some slots further on brought near. */
+static struct zone *zone_in(const struct zone_table *table, uint32_t i)
+{
+    enum { AHEAD = 32 };
+    const struct zone *next = NULL;
+    if (i + AHEAD < table->slots)
+        next = atomic_load_explicit(&table->slot[i + AHEAD], memory_order_relaxed);
+    if (next)
+        __builtin_prefetch(&next->generation);
+    return atomic_load_explicit(&table->slot[i], memory_order_relaxed);
 }
 
 static bool is_current(const struct zone *zone, const void *generation)
@@ -357,7 +425,7 @@ static int take_synced(struct zonefeed *f)
     f->synced = true;
     struct zone_table *table = current(f);
     for (uint32_t i = 0; i < table->slots; i++) {
-        const struct zone *zone = atomic_load_explicit(&table->slot[i], memory_order_relaxed);
+        const struct zone *zone = zone_in(table, i);
         if (zone && !is_current(zone, &f->generation))
             return rebuild(f, table->count, is_current, &f->generation);
     }
@@ -385,7 +453,7 @@ unsigned zonefeed_prove(struct zonefeed *f)
     const struct zone_table *table = current(f);
     unsigned bad = 0;
     for (uint32_t i = 0; i < table->slots; i++) {
-        const struct zone *zone = atomic_load_explicit(&table->slot[i], memory_order_relaxed);
+        const struct zone *zone = zone_in(table, i);
         if (zone && zone->image && !(zone->flags & ZONE_IS_EXPIRED) && !zone->proven)
             bad += !answers_soa(zone, table, &f->key, &f->scratch);
     }
