@@ -17,7 +17,9 @@
 enum {
     NICE = 5, /* queries go before loads */
     /* Large arrays grow by moving pages, not bytes; left to itself malloc gives that up. */
-    MMAP_THRESHOLD = 1 << 20
+    MMAP_THRESHOLD = 1 << 20,
+    /* What one small zone needed the next one needs again. */
+    TRIM_THRESHOLD = 8 << 20
 };
 
 static void close_others(int a, int b)
@@ -46,6 +48,7 @@ static void become_child(const char *title, int keep, int channel, pid_t parent)
     close_others(keep, channel);
     setpriority(PRIO_PROCESS, 0, NICE);
     mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
     title_set("%s", title);
 }
 
