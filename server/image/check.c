@@ -198,7 +198,7 @@ struct checking {
         struct draft_findings findings;
         struct draft_lint lint;
         struct buf out;
-    } piece[PIECES_MAX];
+    } piece[];
 };
 
 static uint32_t piece_begin(const struct checking *c, unsigned piece)
@@ -301,12 +301,13 @@ static void join(struct checking *c, struct draft_findings *f)
 int draft_check(struct image_builder *b, struct image_summary *summary, struct buf *findings)
 {
     struct draft_findings f = {b, findings, 0, false};
-    struct checking *c = calloc(1, sizeof *c);
+    unsigned most = b->threads * PIECES_A_THREAD, pieces = b->name_count / PIECE_LEAST + 1;
+    pieces = pieces < most ? pieces : most < PIECES_MAX ? most : PIECES_MAX;
+    struct checking *c = calloc(1, offsetof(struct checking, piece) + pieces * sizeof *c->piece);
     if (!c)
         return ERR_MEMORY;
-    unsigned most = b->threads * PIECES_A_THREAD, pieces = b->name_count / PIECE_LEAST + 1;
     c->b = b;
-    c->pieces = pieces < most ? pieces : most < PIECES_MAX ? most : PIECES_MAX;
+    c->pieces = pieces;
     crew_run(b->threads, c->pieces, mark_piece, c);
     mark_existing(b);
     mark_above(b);

@@ -623,7 +623,6 @@ int image_builder_finish(struct image_builder *b, const uint8_t key[16],
         .format = IMAGE_FORMAT, .order = IMAGE_ORDER, .built_at = clk_wall_ns()};
     memcpy(h.magic, IMAGE_MAGIC, sizeof h.magic);
     memcpy(h.key, key, sizeof h.key);
-    rnd_fill(&h.version, sizeof h.version);
     if (source)
         h.source = *source;
     struct name origin;

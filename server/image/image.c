@@ -157,11 +157,6 @@ int64_t image_get_built(const struct image *image)
     return image->header->built_at;
 }
 
-uint64_t image_get_version(const struct image *image)
-{
-    return image->header->version;
-}
-
 bool image_is_signed(const struct image *image)
 {
     return image->header->is_signed;

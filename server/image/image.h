@@ -51,5 +51,3 @@ const uint8_t *image_get_origin(const struct image *image, size_t *len);
 bool image_is_signed(const struct image *image);
 /* When it was built: wall clock, ns. */
 int64_t image_get_built(const struct image *image);
-/* Random; another for each build. */
-uint64_t image_get_version(const struct image *image);

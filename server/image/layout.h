@@ -38,7 +38,7 @@
 #include "server/image/builder.h"
 
 #define IMAGE_MAGIC "zdimage"
-enum { IMAGE_FORMAT = 7, IMAGE_UNIT = 4 };
+enum { IMAGE_FORMAT = 8, IMAGE_UNIT = 4 };
 #define IMAGE_ORDER UINT32_C(0x01020304)
 
 struct image_header {
@@ -46,7 +46,6 @@ struct image_header {
     uint32_t format, order;
     uint64_t size;     /* of the whole image */
     uint64_t checksum; /* of all bytes behind this field (image_checksum) */
-    uint64_t version;  /* random */
     uint8_t key[16];   /* hash key */
     struct image_source source;
     struct image_summary summary;

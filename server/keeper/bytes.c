@@ -40,8 +40,9 @@ static bool fill(struct bytes *t)
     size_t kept = (size_t)(t->end - t->at);
     if (t->next >= t->stop || t->failed || kept == BLOCK)
         return false;
-    if (!t->buffer)
-        t->buffer = malloc(BLOCK + BYTES_BEHIND);
+    if (!t->buffer) /* a small file needs no more than it has */
+        t->buffer = malloc((t->stop - t->next < BLOCK ? (size_t)(t->stop - t->next) : BLOCK) +
+                           BYTES_BEHIND);
     if (!t->buffer) {
         t->failed = true;
         t->error = ENOMEM;

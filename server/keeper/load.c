@@ -358,7 +358,7 @@ static void failed(struct zone *z, int status, enum event event, const char *rea
 
 /* What became of a zone that has its new image. */
 struct load_outcome {
-    uint64_t version;
+    int64_t built;
     uint32_t serial;
     bool had_image; /* and these were what it had */
     bool changed, pending;
@@ -369,13 +369,14 @@ struct load_outcome {
 static struct load_outcome outcome_of(const struct zone *z)
 {
     return (struct load_outcome){
-        .version = z->version, .serial = z->summary.serial, .had_image = z->has_image};
+        .built = z->built, .serial = z->summary.serial, .had_image = z->has_image};
 }
 
 static void loaded(struct zone *z, const struct load_outcome *o)
 {
     struct keeper *k = z->keeper;
-    char text[400], note[160];
+    char text[400] = "", note[160];
+    bool many = !k->settled && k->zone_count > QUIET_ZONES;
     z->progress = 1000;
     z->load_ns = o->took_ns;
     z->load.kills = 0;
@@ -383,9 +384,10 @@ static void loaded(struct zone *z, const struct load_outcome *o)
     zone_unwritten(z, o->store_errno);
     if (o->had_image)
         zone_note_serial(z, o->serial, o->changed);
-    snprintf(text, sizeof text, "serial %u, %llu records in %.2f s", z->summary.serial,
-             (unsigned long long)z->summary.records, (double)o->took_ns / 1e9);
-    if (k->settled || k->zone_count <= QUIET_ZONES)
+    if (!many || k->requests.first)
+        snprintf(text, sizeof text, "serial %u, %llu records in %.2f s", z->summary.serial,
+                 (unsigned long long)z->summary.records, (double)o->took_ns / 1e9);
+    if (!many)
         log_line(LOG_INFO, "zone %s: %s", z->config->name, text);
     if (!o->store_errno && !o->pending)
         tell_written(z);
@@ -393,7 +395,7 @@ static void loaded(struct zone *z, const struct load_outcome *o)
     if (note[0])
         snprintf(text + strlen(text), sizeof text - strlen(text), "; %s", note);
     ended(z, ERR_OK, text);
-    if (o->version != z->version)
+    if (o->built != z->built)
         notify_start(z, false);
 }
 

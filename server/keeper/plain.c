@@ -18,10 +18,11 @@ struct word {
     size_t len;
 };
 
-/* Where each word begins and ends, in turn. */
+/* Where each word begins and ends, in turn, without its quotes. */
 struct words {
     const char *edge[2 * WORDS];
     size_t count;
+    size_t quoted; /* the first that is; `count` when none is */
 };
 
 static struct word word_at(const struct words *words, size_t i)
@@ -84,20 +85,17 @@ static unsigned lowest(size_t n)
     return n < STEP ? (1u << n) - 1 : (1u << STEP) - 1;
 }
 
-/* Cuts a line, up to a comment, into words. */
-static bool cut(const char *line, size_t len, struct words *words)
+/* Cuts what is before `*end`, or before the first special byte, where `*end` is then. */
+static bool cut_plain(const char *line, const char **end, struct words *words)
 {
-    const char *end = line + len, **edge = words->edge;
+    const char **edge = words->edge + 2 * words->count;
     unsigned last = 0; /* 1: the byte before was in a word */
-    for (const char *at = line; at < end; at += STEP) {
+    for (const char *at = line; at < *end; at += STEP) {
         struct marks marks = look(at);
-        marks.special &= lowest((size_t)(end - at));
-        if (marks.special) {
-            end = at + __builtin_ctz(marks.special);
-            if (*end != ';')
-                return false;
-        }
-        unsigned in_word = ~marks.blank & lowest((size_t)(end - at));
+        marks.special &= lowest((size_t)(*end - at));
+        if (marks.special)
+            *end = at + __builtin_ctz(marks.special);
+        unsigned in_word = ~marks.blank & lowest((size_t)(*end - at));
         unsigned edges = (in_word ^ (in_word << 1 | last)) & lowest(STEP);
         if (edge - words->edge + STEP > 2 * WORDS)
             return false;
@@ -106,9 +104,42 @@ static bool cut(const char *line, size_t len, struct words *words)
         last = in_word >> (STEP - 1);
     }
     if (last)
-        *edge++ = end;
+        *edge++ = *end;
     words->count = (size_t)(edge - words->edge) / 2;
     return true;
+}
+
+/* Takes the word in quotes that begins at `quote`; returns what is behind it, or NULL. */
+static const char *cut_quoted(const char *quote, const char *end, struct words *words)
+{
+    const char **edge = words->edge + 2 * words->count, *at = quote + 1;
+    const char *close = memchr(at, '"', (size_t)(end - at));
+    bool joined = words->count && edge[-1] == quote;
+    if (!close || joined || words->count == WORDS || memchr(at, '\\', (size_t)(close - at)) ||
+        memchr(at, '\0', (size_t)(close - at)))
+        return NULL;
+    edge[0] = at;
+    edge[1] = close;
+    words->quoted = words->quoted < words->count ? words->quoted : words->count;
+    words->count++;
+    return close + 1;
+}
+
+/* Cuts a line, up to a comment, into words. */
+static bool cut(const char *line, size_t len, struct words *words)
+{
+    const char *end = line + len, *at = line;
+    words->count = 0;
+    words->quoted = SIZE_MAX;
+    while (at) {
+        const char *stop = end;
+        if (!cut_plain(at, &stop, words))
+            return false;
+        if (stop == end || *stop == ';')
+            return true;
+        at = *stop == '"' ? cut_quoted(stop, end, words) : NULL;
+    }
+    return false;
 }
 
 size_t plain_name(const char *text, size_t len, const uint8_t *origin, size_t origin_len,
@@ -162,6 +193,7 @@ static bool read_number(const struct word *w, uint32_t most, uint32_t *value)
 
 struct rdata {
     uint8_t *at;
+    const uint8_t *end;
     const uint8_t *origin;
     size_t origin_len;
 };
@@ -228,6 +260,18 @@ static bool put_ipv6(struct rdata *r, const struct word *w)
     return good;
 }
 
+static bool put_string(struct rdata *r, const struct word *w)
+{
+    if (w->len > 255 || (size_t)(r->end - r->at) < 1 + w->len)
+        return false;
+    *r->at++ = (uint8_t)w->len;
+    memcpy(r->at, w->at, w->len);
+    r->at += w->len;
+    return true;
+}
+
+enum { STRINGS = 0 }; /* fields: one string or more */
+
 struct form {
     char name[8];
     uint16_t type;
@@ -243,6 +287,7 @@ static const struct form forms[] = {
     {"cname", 5, 1, {put_name}},
     {"ptr", 12, 1, {put_name}},
     {"mx", 15, 2, {put_short, put_name}},
+    {"txt", 16, STRINGS, {put_string}},
     {"srv", 33, 4, {put_short, put_short, put_short, put_name}},
     {"dname", 39, 1, {put_name}},
     {"afsdb", 18, 2, {put_short, put_name}},
@@ -304,12 +349,17 @@ bool plain_read(const char *line, size_t len, const uint8_t *origin, size_t orig
     plain->has_ttl = false;
     size_t i = read_head(&words, blank_first ? 0 : 1, plain);
     const struct form *form = i < words.count ? find_form(word_at(&words, i)) : NULL;
-    if (!form || words.count != i + 1 + form->fields)
+    if (!form)
         return false;
-    struct rdata r = {plain->rdata, origin, origin_len};
-    for (unsigned k = 0; k < form->fields; k++) {
+    size_t fields = words.count - i - 1;
+    bool strings = form->fields == STRINGS;
+    if (!fields || words.quoted <= i ||
+        (!strings && (fields != form->fields || words.quoted < words.count)))
+        return false;
+    struct rdata r = {plain->rdata, plain->rdata + PLAIN_RDATA, origin, origin_len};
+    for (size_t k = 0; k < fields; k++) {
         struct word w = word_at(&words, i + 1 + k);
-        if (!form->put[k](&r, &w))
+        if (!form->put[strings ? 0 : k](&r, &w))
             return false;
     }
     plain->type = form->type;

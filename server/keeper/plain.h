@@ -1,5 +1,5 @@
-/* Records as most lines of a large zone are: on one line, of a common type, without quotes,
- * escapes or parentheses. They are read at once, straight from the text.
+/* Records as most lines of a zone are: on one line, of a common type, without escapes or
+ * parentheses, and with quotes only around strings. They are read at once, straight from the text.
  *
  * It never says that something is wrong: what it does not take, zonetext.c reads and judges. What
  * it takes must mean the same to both. */

@@ -195,7 +195,6 @@ static void take(struct zone *z, const struct image *image, int memory, struct p
     z->summary = *image_get_summary(image);
     z->source = *image_get_source(image);
     z->has_includes = has_files(image);
-    z->version = image_get_version(image);
     z->size = z->summary.bytes;
     z->built = image_get_built(image);
     z->has_image = true;

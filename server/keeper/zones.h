@@ -38,7 +38,7 @@ struct zone {
     int memory;              /* the image when it is not in a file; -1 */
     struct pack *pack;       /* the one it is in, at `base`; NULL none */
     const uint8_t *base;
-    uint64_t version, size;
+    uint64_t size;
     struct image_summary summary;
     struct image_source source;
     int64_t built; /* the image; wall clock, ns */

@@ -376,6 +376,7 @@ static void loop(struct serve *s)
             read_supervisor(s);
         if (n > 0 && p[1].revents && s->keeper >= 0)
             read_keeper(s);
+        zonefeed_rest(&s->feed, clk_mono_ns());
         if (n > 0 && p[2].revents)
             read_notes(s);
         follow_drain(s);

@@ -4,12 +4,14 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "backend/base/clk.h"
 #include "backend/base/err.h"
 #include "server/dns/name_text.h"
 #include "server/dns/wire.h"
 
 /* The generation of a zone that the keeper said is gone. */
 static const uint32_t generation_gone = UINT32_MAX;
+static const int64_t rest_every = CLK_SECOND / 2;
 
 int zonefeed_init(struct zonefeed *f, struct publish *publish, const uint8_t key[16])
 {
@@ -112,18 +114,8 @@ static void drop_unused(struct zonefeed *f)
     }
 }
 
-/* Taking a zone reads its image, and so does asking it; after that few of many zones are asked. */
-static void rest_files(const struct zonefeed *f, bool again)
-{
-    for (struct image_file *file = f->files; file; file = file->next) {
-        if (again || !file->rested)
-            image_file_rest(file);
-    }
-}
-
 void zonefeed_flush(struct zonefeed *f)
 {
-    rest_files(f, false);
     if (f->gone && rebuild(f, current(f)->count, is_here, NULL) == ERR_OK)
         f->gone = false;
     if (!f->retired_count && !f->retired_table)
@@ -457,6 +449,18 @@ unsigned zonefeed_prove(struct zonefeed *f)
         if (zone && zone->image && !(zone->flags & ZONE_IS_EXPIRED) && !zone->proven)
             bad += !answers_soa(zone, table, &f->key, &f->scratch);
     }
-    rest_files(f, true);
+    for (struct image_file *file = f->files; file; file = file->next)
+        file->rested = false;
     return bad;
+}
+
+void zonefeed_rest(struct zonefeed *f, int64_t now)
+{
+    if (now - f->rested_at < rest_every)
+        return;
+    f->rested_at = now;
+    for (struct image_file *file = f->files; file; file = file->next) {
+        if (!file->rested)
+            image_file_rest(file);
+    }
 }

@@ -28,6 +28,7 @@ struct zonefeed {
     size_t retired_count, retired_cap;
     struct zone_table *retired_table;
     struct image_file *files;                 /* all that zones may use */
+    int64_t rested_at;                        /* monotonic, ns */
     struct zone_rules *rules[ZONEFEED_RULES]; /* by what they say */
     struct zone_rules **numbered;             /* those of the frame at hand */
     size_t numbered_cap;
@@ -46,3 +47,7 @@ void zonefeed_flush(struct zonefeed *feed);
 /* Asks every zone that can be served for its SOA, but those that answered when they were taken
  * before the first account was complete; returns how many did not answer as they must. */
 unsigned zonefeed_prove(struct zonefeed *feed);
+/* Gives back the pages of files whose zones were read: taking a zone reads its image, and so does
+ * asking it; after that few of many zones are asked. Call often; it is done now and then, as zones
+ * of one file may still be coming. `now` is monotonic, ns. */
+void zonefeed_rest(struct zonefeed *feed, int64_t now);

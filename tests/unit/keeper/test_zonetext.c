@@ -216,6 +216,9 @@ static void refuses_nul_bytes(void **state)
     fini(&told);
 }
 
+#define L50  "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMN"
+#define L250 L50 L50 L50 L50 L50
+
 /* A plain line and the same with parentheses, which is read word by word, mean the same or are both
  * wrong. */
 static void plain_lines_are_nothing_else(void **state)
@@ -241,7 +244,10 @@ static void plain_lines_are_nothing_else(void **state)
                                         "k IN IN ",
                                         "nine.labels.and.more.than.thirty-two.bytes.x.y ",
                                         "  1 ",
-                                        "l\v "};
+                                        "l\v ",
+                                        "\"m\" ",
+                                        "\"n o\" IN ",
+                                        "p \"IN\" "};
     static const char *const datas[] = {"A 192.0.2.1",
                                         "a 192.0.2.01",
                                         "A 192.0.2",
@@ -291,12 +297,40 @@ static void plain_lines_are_nothing_else(void **state)
                                         "SOA ns h 1 2 3 4 5 6",
                                         "SOA . a.. 1 2 3 4 5",
                                         "TXT word",
+                                        "TXT two words",
+                                        "TXT \"in quotes; (not) a comment\"",
+                                        "TXT \"one\" two \"three\"",
+                                        "TXT \"one\"\"two\"three",
+                                        "TXT \"\"",
+                                        "TXT \"\" \"\"",
+                                        "TXT \" v=spf1  -all \" ; comment",
+                                        "TXT v=\"spf1 -all\"",
+                                        "TXT \"a\\\"b\"",
+                                        "TXT \"a\\065b\" c",
+                                        "TXT \"tab\there\" \"return\r\"",
+                                        "TXT \"\xc3\xa9\xff\x01\x7f\"",
+                                        "TXT \"open",
+                                        "TXT \"open and \"more",
+                                        "TXT @ . \"@\"",
+                                        "txt \"" L250 "12345\"",
+                                        "TXT \"" L250 "123456\"",
+                                        "TXT " L250 "12345 x",
+                                        "TXT " L250 "123456",
+                                        "TXT \"" L250 "\" \"" L250 "\" \"" L250 "\"",
+                                        "TXT 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21",
+                                        "\"TXT\" word",
+                                        "\"IN\" TXT word",
+                                        "\"5\" TXT word",
+                                        "A \"192.0.2.1\"",
+                                        "MX 10 \"mail\"",
+                                        "MX \"10\" mail",
+                                        "NS \"ns1\"",
                                         "TYPE1 \\# 4 c0000201",
                                         "WHAT 1",
                                         "A 1.2.3.4;5"};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         for (size_t k = 0; k < sizeof datas / sizeof *datas; k++) {
-            char plain[200], words[200];
+            char plain[1000], words[1000];
             struct told a, b;
             const char *end = strcspn(datas[k], ";") < strlen(datas[k]) ? "\n)" : ")";
             snprintf(plain, sizeof plain, "first 7 A 192.0.2.9\n%s%s\n", heads[i], datas[k]);
@@ -328,7 +362,10 @@ static void most_lines_are_plain(void **state)
         {"@ MX 10 mail", true},
         {"", true},
         {"; comment", true},
-        {"@ TXT text", false},
+        {"@ TXT text", true},
+        {"@ IN TXT \"v=spf1 mx -all\" ; comment", true},
+        {"x TXT \"one\" \"two; (three)\"", true},
+        {"x TXT \"a \\\" b\"", false},
         {"a ( A 192.0.2.1 )", false},
         {"$TTL 5", false},
     };
