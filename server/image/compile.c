@@ -188,6 +188,7 @@ struct fill {
     const struct image_header *h;
     struct sink *to;
     unsigned pieces, slices, slice_bits;
+    uint64_t *places;      /* of each piece, while they are measured */
     struct entry *entries; /* of each piece, those of one slice together */
     uint32_t *begins;      /* where these begin: for each piece, slices + 1 */
     _Atomic uint32_t late_count;
@@ -237,17 +238,28 @@ static size_t put_ahead(struct fill *f, struct draft_ahead *ahead, uint32_t id)
     return size;
 }
 
+/* Each name's place becomes that within its piece. */
 static void measure_piece(void *arg, unsigned piece)
 {
     struct fill *f = arg;
+    uint64_t place = 0;
     for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++) {
         uint64_t size = measure_node(f->b, &f->b->names[i]);
         if (size)
             size += put_ahead(f, &f->b->ahead[piece], i);
-        f->b->names[i].ref = (uint32_t)(size / IMAGE_UNIT);
+        f->b->names[i].ref = (uint32_t)place;
+        place += size / IMAGE_UNIT;
         if (!size)
             atomic_store(&f->too_large, i);
     }
+    f->places[piece + 1] = place;
+}
+
+static void place_piece(void *arg, unsigned piece)
+{
+    struct fill *f = arg;
+    for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++)
+        f->b->names[i].ref += (uint32_t)f->places[piece];
 }
 
 /* Gives every name its place, the first one `at`; *end becomes where the nodes end. ERR_ZONE when
@@ -256,19 +268,24 @@ static int place_nodes(struct image_builder *b, uint64_t at, uint32_t minimum, u
 {
     struct fill f = {
         .b = b, .minimum = minimum, .pieces = count_pieces(b), .too_large = DRAFT_NONE};
+    uint64_t few[2];
     b->ahead = calloc(f.pieces, sizeof *b->ahead);
-    if (!b->ahead)
+    f.places = f.pieces > 1 ? draft_alloc(f.pieces + 1, sizeof *f.places) : few;
+    if (!b->ahead || !f.places) {
+        free(f.places);
         return ERR_MEMORY;
+    }
     b->ahead_count = f.pieces;
     crew_run(b->threads, f.pieces, measure_piece, &f);
+    f.places[0] = at / IMAGE_UNIT;
+    for (unsigned i = 0; i < f.pieces; i++)
+        f.places[i + 1] += f.places[i];
+    uint64_t place = f.places[f.pieces];
+    crew_run(b->threads, f.pieces, place_piece, &f);
+    if (f.places != few)
+        free(f.places);
     if (atomic_load(&f.failed))
         return ERR_MEMORY;
-    uint64_t place = at / IMAGE_UNIT;
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        uint32_t size = b->names[i].ref;
-        b->names[i].ref = (uint32_t)place;
-        place += size;
-    }
     uint32_t large = atomic_load(&f.too_large);
     if (large != DRAFT_NONE) {
         char text[1024];

@@ -141,6 +141,7 @@ struct draft_lint {
     struct image_builder *b;
     int64_t now;
     bool has_keys;
+    bool unsure; /* some delegation is not reached by its own name servers alone */
     uint32_t expired, soon;
     const struct draft_record *first_expired, *first_soon, *first_unsigned;
 };

@@ -238,7 +238,8 @@ static void lint_nsec(struct draft_lint *l)
                    "zone");
 }
 
-/* Can a resolver get to an address of one of the delegation's name servers? */
+/* Can a resolver get to an address of one of the delegation's name servers? `known` has the
+ * delegations that can be reached; NULL: none is known. */
 static bool is_reachable(const struct image_builder *b, const uint8_t *known, uint32_t id)
 {
     const struct draft_name *n = &b->names[id];
@@ -251,7 +252,7 @@ static bool is_reachable(const struct image_builder *b, const uint8_t *known, ui
             return true;
         cut = cut_of(b, target);
         /* Without a delegation above, the name is ours, and told as one without an address. */
-        if (cut == DRAFT_NONE || (cut != id && known[cut / 8] >> cut % 8 & 1))
+        if (cut == DRAFT_NONE || (known && cut != id && known[cut / 8] >> cut % 8 & 1))
             return true;
     }
     return false;
@@ -295,6 +296,7 @@ void draft_lint_name(struct draft_lint *l, uint32_t id)
     lint_occluded(l, id);
     if (ours)
         lint_name_servers(l, id);
+    l->unsure |= n->flags & NODE_CUT && !is_reachable(l->b, NULL, id);
     for (uint32_t i = n->first; i < n->first + n->count; i++) {
         const struct draft_record *r = &l->b->records[i];
         if (ours && target_offset(r->type) >= 0)
@@ -339,6 +341,7 @@ void draft_lint_join(struct draft_lint *l, const struct draft_lint *piece)
 {
     join_times(&l->expired, &l->first_expired, piece->expired, piece->first_expired);
     join_times(&l->soon, &l->first_soon, piece->soon, piece->first_soon);
+    l->unsure |= piece->unsure;
     if (!l->first_unsigned)
         l->first_unsigned = piece->first_unsigned;
 }
@@ -358,5 +361,5 @@ int draft_lint_end(struct draft_lint *l)
                    "has signatures and no key (DNSKEY)");
     if (record_of(b, b->apex, TYPE_NSEC))
         lint_nsec(l);
-    return lint_cycles(l);
+    return l->unsure ? lint_cycles(l) : ERR_OK;
 }

@@ -295,19 +295,21 @@ static const struct form forms[] = {
     {"kx", 36, 2, {put_short, put_name}},
 };
 
-/* Is it `lower`, of at most seven bytes, but for case? */
-static bool is_word(const struct word *w, const char lower[8])
+/* A word of at most seven bytes in lower case, to be compared at once; another one is 0. */
+static uint64_t short_word(const struct word *w)
 {
-    uint64_t bytes, wanted;
+    uint64_t bytes;
     memcpy(&bytes, w->at, sizeof bytes);
-    memcpy(&wanted, lower, sizeof wanted);
-    return w->len < 8 && name_fold8(bytes & ~(~UINT64_C(0) << 8 * w->len)) == wanted;
+    return w->len < 8 ? name_fold8(bytes & ~(~UINT64_C(0) << 8 * w->len)) : 0;
 }
 
 static const struct form *find_form(struct word w)
 {
+    uint64_t word = short_word(&w);
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (is_word(&w, forms[i].name))
+        uint64_t name;
+        memcpy(&name, forms[i].name, sizeof name);
+        if (word == name)
             return &forms[i];
     }
     return NULL;
@@ -317,12 +319,14 @@ static const struct form *find_form(struct word w)
 static size_t read_head(const struct words *words, size_t i, struct plain *plain)
 {
     static const char in[8] = "in";
+    uint64_t class;
+    memcpy(&class, in, sizeof class);
     bool has_class = false;
     for (; i < words->count; i++) {
         struct word w = word_at(words, i);
         if (!plain->has_ttl && read_number(&w, INT32_MAX, &plain->ttl))
             plain->has_ttl = true;
-        else if (!has_class && is_word(&w, in))
+        else if (!has_class && short_word(&w) == class)
             has_class = true;
         else
             break;
