@@ -79,10 +79,8 @@ static size_t meet(struct image_part *p, const uint8_t *wire, size_t len, struct
     unsigned own = name.count >= b->origin_labels ? name.count - b->origin_labels : 0;
     size_t skip = name.label[own];
     met->outside = !name_equal(wire + skip, name.len - skip, b->origin, b->origin_len);
-    met->words = key_write(&name, met->outside ? name.count : own, met->key);
     uint64_t hash = met->outside;
-    for (unsigned i = 0; i < met->words; i++)
-        hash = (hash ^ name_fold8(met->key[i])) * UINT64_C(0x9e3779b97f4a7c15);
+    met->words = key_write(&name, met->outside ? name.count : own, met->key, &hash);
     met->recent = &p->recent[hash >> (64 - p->recent_bits)];
     met->tag = (uint32_t)hash;
     return name.len;

@@ -212,7 +212,8 @@ static void mark_piece(void *arg, unsigned piece)
     struct checking *c = arg;
     struct image_builder *b = c->b;
     uint32_t count;
-    for (uint32_t i = piece_begin(c, piece); i < piece_begin(c, piece + 1); i++) {
+    uint32_t end = piece_begin(c, piece + 1);
+    for (uint32_t i = piece_begin(c, piece); i < end; i++) {
         struct draft_name *n = &b->names[i];
         if (n->count && !draft_is_hash_owner(b, n))
             n->flags |= NODE_EXISTS;
@@ -258,7 +259,8 @@ static void check_piece(void *arg, unsigned number)
     struct checking *c = arg;
     struct piece *p = &c->piece[number];
     struct draft_findings f = {.b = c->b, .out = &p->out};
-    for (uint32_t i = piece_begin(c, number); i < piece_begin(c, number + 1); i++) {
+    uint32_t end = piece_begin(c, number + 1);
+    for (uint32_t i = piece_begin(c, number); i < end; i++) {
         if (c->b->names[i].count)
             check_name(&f, i);
     }
@@ -272,7 +274,8 @@ static void lint_piece(void *arg, unsigned number)
     struct draft_findings f = {.b = c->b, .out = &p->out};
     struct draft_lint lint = c->lint;
     lint.f = &f;
-    for (uint32_t i = piece_begin(c, number); i < piece_begin(c, number + 1); i++) {
+    uint32_t end = piece_begin(c, number + 1);
+    for (uint32_t i = piece_begin(c, number); i < end; i++) {
         if (c->b->names[i].count)
             draft_lint_name(&lint, i);
     }

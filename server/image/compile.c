@@ -192,7 +192,8 @@ struct fill {
     struct entry *entries; /* of each piece, those of one slice together */
     uint32_t *begins;      /* where these begin: for each piece, slices + 1 */
     _Atomic uint32_t late_count;
-    struct entry *late;         /* LATE_MAX: found no slot in their slice */
+    struct entry *late; /* LATE_MAX: found no slot in their slice */
+    _Atomic uint32_t exist_count, nsec_count;
     _Atomic uint32_t too_large; /* a name with an RRset that is; DRAFT_NONE none */
     _Atomic bool failed;        /* out of memory */
 };
@@ -205,6 +206,15 @@ static unsigned count_pieces(const struct image_builder *b)
 static uint32_t piece_end(const struct fill *f, unsigned piece)
 {
     return (uint32_t)((uint64_t)f->b->name_count * piece / f->pieces);
+}
+
+static bool has_nsec(const struct image_builder *b, const struct draft_name *n)
+{
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (b->records[n->first + i].type == TYPE_NSEC)
+            return true;
+    }
+    return false;
 }
 
 /* The answer for a name, written ahead; returns how much it is. That does not hang on the order of
@@ -238,36 +248,47 @@ static size_t put_ahead(struct fill *f, struct draft_ahead *ahead, uint32_t id)
     return size;
 }
 
-/* Each name's place becomes that within its piece. */
+/* Each name's place becomes that within its piece. What the piece comes to is counted apart from
+ * the other pieces, which other threads are at. */
 static void measure_piece(void *arg, unsigned piece)
 {
     struct fill *f = arg;
+    struct image_builder *b = f->b;
+    struct draft_ahead ahead = {0};
     uint64_t place = 0;
-    for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++) {
-        uint64_t size = measure_node(f->b, &f->b->names[i]);
+    uint32_t end = piece_end(f, piece + 1), exist = 0, nsec = 0;
+    for (uint32_t i = piece_end(f, piece); i < end; i++) {
+        struct draft_name *n = &b->names[i];
+        uint64_t size = measure_node(b, n);
         if (size)
-            size += put_ahead(f, &f->b->ahead[piece], i);
-        f->b->names[i].ref = (uint32_t)place;
-        place += size / IMAGE_UNIT;
-        if (!size)
+            size += put_ahead(f, &ahead, i);
+        else
             atomic_store(&f->too_large, i);
+        n->ref = (uint32_t)place;
+        place += size / IMAGE_UNIT;
+        exist += n->flags & NODE_EXISTS;
+        nsec += has_nsec(b, n);
     }
+    b->ahead[piece] = ahead;
     f->places[piece + 1] = place;
+    atomic_fetch_add(&f->exist_count, exist);
+    atomic_fetch_add(&f->nsec_count, nsec);
 }
 
 static void place_piece(void *arg, unsigned piece)
 {
     struct fill *f = arg;
-    for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++)
+    uint32_t end = piece_end(f, piece + 1);
+    for (uint32_t i = piece_end(f, piece); i < end; i++)
         f->b->names[i].ref += (uint32_t)f->places[piece];
 }
 
-/* Gives every name its place, the first one `at`; *end becomes where the nodes end. ERR_ZONE when
- * something is too large, ERR_MEMORY. */
-static int place_nodes(struct image_builder *b, uint64_t at, uint32_t minimum, uint64_t *end)
+/* Gives every name its place; the header, which knows where the first one is, becomes how many
+ * there are and where they end. ERR_ZONE when something is too large, ERR_MEMORY. */
+static int place_nodes(struct image_builder *b, struct image_header *h)
 {
     struct fill f = {
-        .b = b, .minimum = minimum, .pieces = count_pieces(b), .too_large = DRAFT_NONE};
+        .b = b, .minimum = h->summary.minimum, .pieces = count_pieces(b), .too_large = DRAFT_NONE};
     uint64_t few[2];
     b->ahead = calloc(f.pieces, sizeof *b->ahead);
     f.places = f.pieces > 1 ? draft_alloc(f.pieces + 1, sizeof *f.places) : few;
@@ -277,7 +298,7 @@ static int place_nodes(struct image_builder *b, uint64_t at, uint32_t minimum, u
     }
     b->ahead_count = f.pieces;
     crew_run(b->threads, f.pieces, measure_piece, &f);
-    f.places[0] = at / IMAGE_UNIT;
+    f.places[0] = h->nodes / IMAGE_UNIT;
     for (unsigned i = 0; i < f.pieces; i++)
         f.places[i + 1] += f.places[i];
     uint64_t place = f.places[f.pieces];
@@ -297,7 +318,10 @@ static int place_nodes(struct image_builder *b, uint64_t at, uint32_t minimum, u
         snprintf(b->reason, sizeof b->reason, "the zone is too large for an image");
         return ERR_ZONE;
     }
-    *end = place * IMAGE_UNIT;
+    h->nodes_end = place * IMAGE_UNIT;
+    h->node_count = b->name_count;
+    h->exist_count = atomic_load(&f.exist_count);
+    h->nsec_count = atomic_load(&f.nsec_count);
     return ERR_OK;
 }
 
@@ -321,9 +345,9 @@ static void hash_piece(const struct fill *f, unsigned piece, uint64_t *hashes)
 {
     const struct image_builder *b = f->b;
     struct hash_key key = hash_key_from(f->h->key);
-    uint32_t first = piece_end(f, piece), known = DRAFT_NONE;
+    uint32_t first = piece_end(f, piece), end = piece_end(f, piece + 1), known = DRAFT_NONE;
     uint64_t known_hash = 0;
-    for (uint32_t i = first; i < piece_end(f, piece + 1); i++) {
+    for (uint32_t i = first; i < end; i++) {
         const struct draft_name *n = &b->names[i];
         if (n->parent == DRAFT_NONE) {
             hashes[i - first] = hash_root(&key);
@@ -366,7 +390,8 @@ static void fill_piece(void *arg, unsigned piece)
     uint64_t at = piece_place(f, piece), end = piece_place(f, piece + 1), hashes[PIECE_NAMES];
     uint8_t *bytes = sink_open(f->to, at, end - at);
     const uint8_t *ahead = f->b->ahead[piece].bytes;
-    for (uint32_t i = piece_end(f, piece); i < piece_end(f, piece + 1); i++) {
+    uint32_t last = piece_end(f, piece + 1);
+    for (uint32_t i = piece_end(f, piece); i < last; i++) {
         const struct draft_name *n = &f->b->names[i];
         ahead += put_node(f->b, bytes + ((uint64_t)n->ref * IMAGE_UNIT - at), n, ahead);
     }
@@ -448,31 +473,16 @@ static bool is_signed(const struct image_builder *b, const struct image_header *
     return h->nsec_count || h->nsec3_count;
 }
 
-static bool has_nsec(const struct image_builder *b, const struct draft_name *n)
-{
-    for (uint32_t i = 0; i < n->count; i++) {
-        if (b->records[n->first + i].type == TYPE_NSEC)
-            return true;
-    }
-    return false;
-}
-
 /* The header with the texts behind it, up to the nodes. */
-static int plan(struct image_builder *b, const struct image_header *begun, uint64_t nodes_end)
+static int plan(struct image_builder *b, const struct image_header *begun)
 {
     struct image_header *h = calloc(1, begun->nodes);
     if (!h)
         return ERR_MEMORY;
     memcpy(h, begun, sizeof *h);
     memcpy(h->text, b->origin, b->origin_len);
-    h->nodes_end = nodes_end;
-    h->node_count = b->name_count;
-    for (uint32_t i = 0; i < b->name_count; i++) {
-        h->exist_count += b->names[i].flags & NODE_EXISTS;
-        h->nsec_count += has_nsec(b, &b->names[i]);
-    }
     h->slots = h->exist_count + h->exist_count * UINT64_C(3) / 5 + 1;
-    h->hash = (nodes_end + 7) & ~UINT64_C(7);
+    h->hash = (h->nodes_end + 7) & ~UINT64_C(7);
     h->nsec = h->hash + (uint64_t)h->slots * sizeof(struct image_slot);
     h->nsec3 = h->nsec + (uint64_t)h->nsec_count * 4;
     if ((h->nsec3_count = b->nsec3_count)) {
@@ -623,10 +633,9 @@ const void *image_builder_image(const struct image_builder *b)
 static int compile(struct image_builder *b, struct image_header *h)
 {
     h->nodes = image_nodes_at(b->origin_len, b->nsec3_count ? b->nsec3_params.salt_len : 0);
-    uint64_t end;
-    int err = place_nodes(b, h->nodes, h->summary.minimum, &end);
+    int err = place_nodes(b, h);
     if (!err)
-        err = plan(b, h, end);
+        err = plan(b, h);
     if (!err && b->head->size <= IMAGE_SMALL)
         err = compile_into(b, -1);
     return err;

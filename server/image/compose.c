@@ -185,10 +185,12 @@ static unsigned put_addresses(struct compose *c, uint32_t cut, uint32_t ns, unsi
 static bool are_short(const struct image_builder *b, uint32_t first, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        uint8_t name[NAME_MAX_LEN];
         uint32_t id;
         memcpy(&id, b->records[first + i].data, sizeof id);
-        if (draft_name_wire(b, id, name) + 2 + DNS_RR_FIXED > UINT8_MAX)
+        unsigned len = 1;
+        for (; b->names[id].parent != DRAFT_NONE; id = b->names[id].parent)
+            len += b->names[id].len + 1u;
+        if (len + 2 + DNS_RR_FIXED > UINT8_MAX)
             return false;
     }
     return true;
@@ -200,7 +202,11 @@ bool draft_compose(const struct image_builder *b, uint32_t id, uint32_t minimum,
     const struct draft_name *n = &b->names[id];
     bool apex = n->flags & NODE_APEX;
     uint32_t first = find_type(b, n, apex ? TYPE_SOA : TYPE_NS);
-    struct compose c = {.b = b, .out = out};
+    struct compose c; /* not cleared: that would be much of the work */
+    c.b = b;
+    c.out = out;
+    c.last_pointer = c.names = 0;
+    c.failed = false;
     out->len = out->pointers = out->authority = out->additional = 0;
     if ((!apex && !(n->flags & NODE_CUT)) || first == DRAFT_NONE)
         return false;

@@ -1,55 +1,77 @@
 #include "server/image/key.h"
 
-static uint8_t *put_odd(uint8_t *to, const uint8_t *label, unsigned len)
+/* Where the next bytes of a key go: a word is put together before it is stored. */
+struct writer {
+    uint64_t *to, word, hash;
+    unsigned filled; /* bytes of `word` */
+};
+
+static inline void store(struct writer *w)
+{
+    *w->to++ = w->word;
+    w->hash = key_hash(w->hash, w->word);
+}
+
+/* The lowest `n` bytes, 1 to 8; those above are 0. */
+static inline void put(struct writer *w, uint64_t bytes, unsigned n)
+{
+    unsigned filled = w->filled;
+    w->word |= bytes << 8 * filled;
+    w->filled = filled + n;
+    if (w->filled < 8)
+        return;
+    store(w);
+    w->word = filled ? bytes >> 8 * (8 - filled) : 0;
+    w->filled -= 8;
+}
+
+static void put_odd(struct writer *w, const uint8_t *label, unsigned len)
 {
     for (unsigned i = 0; i < len; i++) {
-        if (label[i] <= 1) {
-            *to++ = 1;
-            *to++ = (uint8_t)(label[i] + 1);
-        } else {
-            *to++ = label[i];
-        }
+        if (label[i] <= 1)
+            put(w, 1 | (uint64_t)(label[i] + 1) << 8, 2);
+        else
+            put(w, label[i], 1);
     }
-    return to;
 }
 
 /* Has a word a byte below 2? May say so of others behind one, never misses one. */
-static bool has_odd(uint64_t word)
+static inline bool has_odd(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     return (word - ones * 2) & ~word & (ones * 0x80);
 }
 
-/* Eight bytes at a time: up to seven behind it are written, too. */
-static uint8_t *put_label(uint8_t *to, const uint8_t *label, unsigned len)
+static inline void put_label(struct writer *w, const uint8_t *label, unsigned len)
 {
-    uint64_t word;
-    unsigned i = 0;
-    for (; i + 8 <= len; i += 8) {
-        memcpy(&word, label + i, 8);
-        if (has_odd(word))
-            return put_odd(to, label + i, len - i);
-        memcpy(to, &word, 8);
-        to += 8;
+    for (; len >= 8; label += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, label, 8);
+        if (has_odd(word)) {
+            put_odd(w, label, len);
+            return;
+        }
+        put(w, word, 8);
     }
-    word = name_load_few(label + i, len - i);
-    if (len - i && has_odd(word | ~UINT64_C(0) << 8 * (len - i)))
-        return put_odd(to, label + i, len - i);
-    memcpy(to, &word, 8);
-    return to + (len - i);
+    uint64_t word = name_load_few(label, len);
+    if (len && has_odd(word | ~UINT64_C(0) << 8 * len))
+        put_odd(w, label, len);
+    else if (len)
+        put(w, word, len);
 }
 
-unsigned key_write(const struct name *name, unsigned end, uint64_t key[KEY_WORDS_MAX])
+unsigned key_write(const struct name *name, unsigned end, uint64_t key[KEY_WORDS_MAX],
+                   uint64_t *hash)
 {
-    static const uint64_t none = 0;
-    uint8_t *start = (uint8_t *)key, *to = start;
+    struct writer w = {.to = key, .hash = *hash};
     while (end-- > 0) {
         const uint8_t *label = name->wire + name->label[end];
-        to = put_label(to, label + 1, *label);
-        *to++ = 0;
+        put_label(&w, label + 1, *label);
+        put(&w, 0, 1);
     }
-    memcpy(to, &none, sizeof none);
-    return (unsigned)((to - start) / 8 + 1);
+    store(&w);
+    *hash = w.hash;
+    return (unsigned)(w.to - key);
 }
 
 size_t key_label(const uint8_t *at, bool *odd)

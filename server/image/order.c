@@ -615,10 +615,11 @@ static void sort_few_records(struct draft_record *r, uint32_t count)
     }
 }
 
-/* Gives a name the records of its items; returns where the next name's go. */
+/* Gives a name the records of its items; returns where the next name's go. *kept grows by those
+ * that are no repeated ones. */
 static struct draft_record *give_records(const struct ordering *o, struct range *r, uint32_t name,
                                          const struct item *items, size_t n,
-                                         struct draft_record *to)
+                                         struct draft_record *to, size_t *kept)
 {
     struct draft_record *end = to;
     for (size_t i = 0; i < n; i++)
@@ -634,7 +635,7 @@ static struct draft_record *give_records(const struct ordering *o, struct range 
         sort_few_records(to, count);
     o->b->names[name].first = (uint32_t)(to - o->b->records);
     o->b->names[name].count = count;
-    r->kept += count;
+    *kept += count;
     return end;
 }
 
@@ -653,10 +654,12 @@ static void order_records(void *arg, unsigned number)
         }
         return;
     }
+    size_t kept = 0; /* not in the range, whose neighbours others write to */
     if (number == 1)
-        to = give_records(o, r, o->apex_at, r->items, r->apex_items, to);
+        to = give_records(o, r, o->apex_at, r->items, r->apex_items, to, &kept);
     for (uint32_t i = r->first_name; i < r->first_name + r->name_count; i++)
-        to = give_records(o, r, i, r->items + names[i].first, names[i].count, to);
+        to = give_records(o, r, i, r->items + names[i].first, names[i].count, to, &kept);
+    r->kept = kept;
 }
 
 static void join_repeats(struct ordering *o)
@@ -696,9 +699,9 @@ static int mention_apex(struct ordering *o)
 {
     struct image_part *p = o->b->parts;
     struct name name;
-    uint64_t key[KEY_WORDS_MAX];
+    uint64_t key[KEY_WORDS_MAX], hash = 0;
     name_read(&name, o->b->origin, o->b->origin_len);
-    size_t words = key_write(&name, name.count, key);
+    size_t words = key_write(&name, name.count, key, &hash);
     size_t need = sizeof(struct draft_mention) / 8 + words;
     uint64_t *keys = draft_grow(p->keys, &p->key_cap, p->key_count + need, sizeof *keys);
     if (!keys)

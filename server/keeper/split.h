@@ -11,7 +11,7 @@
 
 enum {
     SPLIT_LEAST = 1 << 20, /* bytes worth a part */
-    SPLIT_EACH = 8,        /* parts a thread: a processor that is slower reads fewer of them */
+    SPLIT_EACH = 16,       /* parts a thread: a processor that is slower reads fewer of them */
     SPLIT_MOST = 64        /* parts */
 };
 

@@ -81,16 +81,17 @@ static void keys_are_in_canonical_order(void **state)
     unsigned same = 0;
     for (unsigned i = 0; i < ROUNDS; i++) {
         uint8_t wire[2][NAME_MAX_LEN];
-        uint64_t key[2][KEY_WORDS_MAX];
+        uint64_t key[2][KEY_WORDS_MAX], hash[2] = {i, i};
         struct name name[2];
         for (unsigned k = 0; k < 2; k++) {
             size_t len = random_name(&seed, wire[k]);
             assert_int_equal(name_read(&name[k], wire[k], len), len);
-            unsigned words = key_write(&name[k], name[k].count, key[k]);
+            unsigned words = key_write(&name[k], name[k].count, key[k], &hash[k]);
             check_labels(&name[k], key[k], words);
         }
         int names = compare_names(&name[0], &name[1]), keys = compare_keys(key[0], key[1]);
         assert_int_equal((names > 0) - (names < 0), keys);
+        assert_int_equal(hash[0] == hash[1], keys == 0);
         same += keys == 0;
     }
     assert_true(same > 0);
