@@ -30,7 +30,7 @@ struct draft_mention {
     uint32_t first, count; /* its run among the part's records; count 0: only met in RDATA */
     uint32_t name;         /* order.c: number within its range */
     uint8_t words;         /* of the key */
-    uint8_t range;         /* order.c */
+    uint8_t range, part;   /* order.c */
     bool outside;          /* the zone: the key is from the root, not from the apex */
     uint64_t key[];
 };

@@ -90,6 +90,7 @@ static void count_part(void *arg, unsigned number)
     const struct image_part *p = o->parts[number];
     for (size_t at = 1; at < p->key_count;) {
         struct draft_mention *m = draft_at(p, (uint32_t)at);
+        m->part = (uint8_t)number;
         m->range = (uint8_t)range_of(o, m, key_word(*m->key));
         o->counts[number][m->range]++;
         at += mention_words(m);
@@ -491,21 +492,10 @@ static void name_data(const struct ordering *o, const struct image_part *p, cons
     }
 }
 
-/* The part a mention is in: there are few. */
-static const struct image_part *part_of(const struct ordering *o, const struct draft_mention *m)
-{
-    for (unsigned i = 0; i + 1 < o->part_count; i++) {
-        const struct image_part *p = o->parts[i];
-        if ((const uint64_t *)m >= p->keys && (const uint64_t *)m < p->keys + p->key_count)
-            return p;
-    }
-    return o->parts[o->part_count - 1];
-}
-
 static struct draft_record *take_run(const struct ordering *o, const struct draft_mention *m,
                                      uint32_t name, struct draft_record *to)
 {
-    const struct image_part *p = part_of(o, m);
+    const struct image_part *p = o->parts[m->part];
     for (uint32_t i = m->first; i < m->first + m->count; i++) {
         const struct draft_arrival *a = &p->records[i];
         const char *layout = type_find(a->type)->layout;
