@@ -12,7 +12,7 @@
 #include "server/image/crew.h"
 #include "server/image/node.h"
 
-enum { SUM_PIECE = 1 << 20, SUMS_MOST = 1024, LARGE = 8 << 20, PAGE = 4096 };
+enum { SUM_PIECE = 1 << 20, SUMS_MOST = 1024, LARGE = 8 << 20 };
 
 struct summing {
     const uint8_t *at;
@@ -20,19 +20,11 @@ struct summing {
     uint64_t sum[SUMS_MOST];
 };
 
-/* Pages of a mapped file come quicker all at once than one fault after another. */
-static void bring(const uint8_t *from, uint64_t size)
-{
-    uintptr_t page = (uintptr_t)from & ~(uintptr_t)(PAGE - 1);
-    madvise((void *)page, (uintptr_t)from + size - page, MADV_POPULATE_READ);
-}
-
 static void sum_piece(void *arg, unsigned i)
 {
     struct summing *s = arg;
     const uint8_t *from = s->at + i * s->piece;
     uint64_t left = s->size - i * s->piece, size = left < s->piece ? left : s->piece;
-    bring(from, size);
     s->sum[i] = XXH3_64bits(from, size);
 }
 

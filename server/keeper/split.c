@@ -124,15 +124,22 @@ static bool cut(struct split *s)
     return s->count > 1;
 }
 
+/* Sixteen bytes at a time; each lane counts up to 255. */
 static uint32_t count_lines(const char *at, size_t len)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), low = ones * 0x7f;
+    typedef uint8_t lanes __attribute__((vector_size(16)));
     uint32_t count = 0;
-    for (; len >= 8; at += 8, len -= 8) {
-        uint64_t x;
-        memcpy(&x, at, 8);
-        x ^= ones * '\n';
-        count += (uint32_t)((~(((x & low) + low) | x | low) >> 7) * ones >> 56);
+    while (len >= sizeof(lanes)) {
+        lanes sum = {0};
+        for (unsigned i = 0; i < UINT8_MAX && len >= sizeof(lanes); i++) {
+            lanes bytes;
+            memcpy(&bytes, at, sizeof bytes);
+            sum -= (lanes)(bytes == (uint8_t)'\n');
+            at += sizeof bytes;
+            len -= sizeof bytes;
+        }
+        for (unsigned i = 0; i < sizeof sum; i++)
+            count += sum[i];
     }
     for (; len; len--)
         count += *at++ == '\n';
