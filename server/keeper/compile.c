@@ -282,7 +282,8 @@ static void read_zone(struct reading *r, const struct image_source *source)
 static int open_file(const struct compile_job *job, struct compile_result *result, struct stat *st)
 {
     const char *path = job->zone->file;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+    int fd = job->folder ? folder_open(job->folder, path, flags) : open(path, flags);
     if (fd < 0 || fstat(fd, st) < 0) {
         fail(result, errno == ENOENT ? ERR_MISSING : ERR_SYSTEM, EVENT_FILE_OPEN, path,
              errno == ENOENT ? "the file does not exist" : strerror(errno));

@@ -8,6 +8,7 @@
 #include "backend/contract/events.h"
 #include "server/config/config.h"
 #include "server/image/builder.h"
+#include "server/keeper/folder.h"
 #include "server/keeper/pack.h"
 #include "server/keeper/places.h"
 #include "server/keeper/store.h"
@@ -31,6 +32,7 @@ struct compile_job {
     const struct config_zone *zone;
     const struct store *store;  /* NULL: the zone is only looked at, and there will be no image */
     struct pack_writer *pack;   /* where a small image goes; NULL none */
+    struct folder *folder;      /* of the file before, to find this one in; NULL none */
     bool keep_later;            /* a large image may stay pending, so that it is served sooner */
     bool yields;                /* nobody waits for it: it leaves some processors to others */
     const struct image *served; /* the version of before, to compare with; NULL none */

@@ -199,26 +199,28 @@ static void child_packed(struct child_ctx *c, const struct compile_result *r, in
 }
 
 struct ahead {
-    size_t asked; /* up to which zone */
-    long blocks;  /* of input, of this process so far */
+    size_t asked;       /* up to which zone */
+    long blocks, waits; /* of input, and for anything, of this process so far */
 };
 
-static bool has_read_disk(struct ahead *ahead)
+/* Has the disk been read since the last call? Not every file system tells of what it reads: there
+ * a long wait has to say it. One that another process made, by taking the processor, does not. */
+static bool has_read_disk(struct ahead *ahead, int64_t took)
 {
     struct rusage usage;
-    long before = ahead->blocks;
+    struct ahead before = *ahead;
     if (getrusage(RUSAGE_SELF, &usage))
         return true;
     ahead->blocks = usage.ru_inblock;
-    return ahead->blocks > before;
+    ahead->waits = usage.ru_nvcsw;
+    return ahead->blocks > before.blocks || (took >= very_slow_zone && ahead->waits > before.waits);
 }
 
 /* A disk that is asked for one small file after another takes its time for each. A small zone that
- * took so long and was not in memory says that the next ones are likely not, either. Not every file
- * system tells of what it reads: there the time alone has to say it. */
+ * took so long and was not in memory says that the next ones are likely not, either. */
 static void ask_ahead(const struct load_job *job, size_t i, int64_t took, struct ahead *ahead)
 {
-    if (i < ahead->asked || (!has_read_disk(ahead) && took < very_slow_zone))
+    if (i < ahead->asked || !has_read_disk(ahead, took))
         return;
     size_t *asked = &ahead->asked;
     for (*asked = i + 1; *asked < job->count && *asked <= i + AHEAD; ++*asked) {
@@ -229,7 +231,7 @@ static void ask_ahead(const struct load_job *job, size_t i, int64_t took, struct
         posix_fadvise(fd, 0, AHEAD_BYTES, POSIX_FADV_WILLNEED);
         close(fd);
     }
-    has_read_disk(ahead); /* what was asked for now counts, too */
+    has_read_disk(ahead, 0); /* what was asked for now counts, too */
 }
 
 static void child_main(struct load_job *job, int channel)
@@ -238,10 +240,13 @@ static void child_main(struct load_job *job, int channel)
     struct child_ctx ctx = {.channel = channel, .store = &k->store};
     uint64_t bytes = 0;
     struct ahead ahead = {0};
-    has_read_disk(&ahead);
+    struct folder folder;
+    folder_init(&folder);
+    has_read_disk(&ahead, 0);
     for (size_t i = 0; i < job->count && bytes < BATCH_BYTES; i++) {
         struct compile_job compile = {.zone = job->zones[i]->config,
                                       .store = &k->store,
+                                      .folder = &folder,
                                       .keep_later = true,
                                       .yields = job->zones[i]->has_image,
                                       .pack = job->count < PACK_LEAST ? NULL : &ctx.pack,
@@ -272,6 +277,7 @@ static void child_main(struct load_job *job, int channel)
         if (small && took > slow_zone && bytes < BATCH_BYTES)
             ask_ahead(job, i, took, &ahead);
     }
+    folder_fini(&folder);
     child_flush(&ctx);
     if (bytes >= BATCH_BYTES)
         channel_send(channel, FRAME_ENOUGH, NULL, 0, NULL, 0, -1);
