@@ -55,12 +55,6 @@ struct zone_table {
     _Atomic(struct zone *) slot[];
 };
 
-/* Brings near what zone_table_put and zone_table_get of a hash look at first. */
-static inline void zone_table_ahead(const struct zone_table *table, uint64_t hash)
-{
-    __builtin_prefetch((const void *)&table->slot[(uint32_t)hash & (table->slots - 1)], 1);
-}
-
 /* Copies the lists: transfer_count items for transfers, and so on. The caller is the first user.
  * NULL when memory runs out. */
 struct zone_rules *zone_rules_new(uint32_t transfer_count, uint32_t notify_count,

@@ -295,6 +295,13 @@ static const struct form forms[] = {
     {"kx", 36, 2, {put_short, put_name}},
 };
 
+static uint64_t word_of(const char text[8])
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return word;
+}
+
 /* A word of at most seven bytes in lower case, to be compared at once; another one is 0. */
 static uint64_t short_word(const struct word *w)
 {
@@ -307,9 +314,7 @@ static const struct form *find_form(struct word w)
 {
     uint64_t word = short_word(&w);
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        uint64_t name;
-        memcpy(&name, forms[i].name, sizeof name);
-        if (word == name)
+        if (word == word_of(forms[i].name))
             return &forms[i];
     }
     return NULL;
@@ -319,19 +324,66 @@ static const struct form *find_form(struct word w)
 static size_t read_head(const struct words *words, size_t i, struct plain *plain)
 {
     static const char in[8] = "in";
-    uint64_t class;
-    memcpy(&class, in, sizeof class);
     bool has_class = false;
     for (; i < words->count; i++) {
         struct word w = word_at(words, i);
         if (!plain->has_ttl && read_number(&w, INT32_MAX, &plain->ttl))
             plain->has_ttl = true;
-        else if (!has_class && short_word(&w) == class)
+        else if (!has_class && short_word(&w) == word_of(in))
             has_class = true;
         else
             break;
     }
     return i;
+}
+
+/* $TTL with a number of seconds, or $ORIGIN with a name. */
+static bool read_directive(const struct words *words, const uint8_t *origin, size_t origin_len,
+                           struct plain *plain)
+{
+    static const char ttl[8] = "$ttl", new_origin[8] = "$origin";
+    if (words->count != 2 || words->quoted < words->count)
+        return false;
+    struct word first = word_at(words, 0), value = word_at(words, 1);
+    uint64_t name = short_word(&first);
+    if (name == word_of(ttl)) {
+        plain->kind = PLAIN_TTL;
+        return read_number(&value, INT32_MAX, &plain->ttl);
+    }
+    plain->kind = PLAIN_ORIGIN;
+    plain->rdata_len = plain_name(value.at, value.len, origin, origin_len, plain->rdata);
+    return name == word_of(new_origin) && plain->rdata_len;
+}
+
+static bool read_record(const char *line, const struct words *words, const uint8_t *origin,
+                        size_t origin_len, struct plain *plain)
+{
+    struct word first = word_at(words, 0);
+    bool blank_first = *line == ' ' || *line == '\t';
+    if (!blank_first && first.at != line)
+        return false;
+    plain->column = (unsigned)(first.at - line) + 1;
+    plain->owner = blank_first ? NULL : first.at;
+    plain->owner_len = first.len;
+    plain->has_ttl = false;
+    size_t i = read_head(words, blank_first ? 0 : 1, plain);
+    const struct form *form = i < words->count ? find_form(word_at(words, i)) : NULL;
+    if (!form)
+        return false;
+    size_t fields = words->count - i - 1;
+    bool strings = form->fields == STRINGS;
+    if (!fields || words->quoted <= i ||
+        (!strings && (fields != form->fields || words->quoted < words->count)))
+        return false;
+    struct rdata r = {plain->rdata, plain->rdata + PLAIN_RDATA, origin, origin_len};
+    for (size_t k = 0; k < fields; k++) {
+        struct word w = word_at(words, i + 1 + k);
+        if (!form->put[strings ? 0 : k](&r, &w))
+            return false;
+    }
+    plain->type = form->type;
+    plain->rdata_len = (size_t)(r.at - plain->rdata);
+    return true;
 }
 
 bool plain_read(const char *line, size_t len, const uint8_t *origin, size_t origin_len,
@@ -340,33 +392,9 @@ bool plain_read(const char *line, size_t len, const uint8_t *origin, size_t orig
     struct words words;
     if (!cut(line, len, &words))
         return false;
-    plain->empty = !words.count;
-    if (plain->empty)
+    plain->kind = words.count ? PLAIN_RECORD : PLAIN_EMPTY;
+    if (!words.count)
         return true;
-    struct word first = word_at(&words, 0);
-    bool blank_first = *line == ' ' || *line == '\t';
-    if (!blank_first && (first.at != line || *line == '$'))
-        return false;
-    plain->column = (unsigned)(first.at - line) + 1;
-    plain->owner = blank_first ? NULL : first.at;
-    plain->owner_len = first.len;
-    plain->has_ttl = false;
-    size_t i = read_head(&words, blank_first ? 0 : 1, plain);
-    const struct form *form = i < words.count ? find_form(word_at(&words, i)) : NULL;
-    if (!form)
-        return false;
-    size_t fields = words.count - i - 1;
-    bool strings = form->fields == STRINGS;
-    if (!fields || words.quoted <= i ||
-        (!strings && (fields != form->fields || words.quoted < words.count)))
-        return false;
-    struct rdata r = {plain->rdata, plain->rdata + PLAIN_RDATA, origin, origin_len};
-    for (size_t k = 0; k < fields; k++) {
-        struct word w = word_at(&words, i + 1 + k);
-        if (!form->put[strings ? 0 : k](&r, &w))
-            return false;
-    }
-    plain->type = form->type;
-    plain->rdata_len = (size_t)(r.at - plain->rdata);
-    return true;
+    return *line == '$' ? read_directive(&words, origin, origin_len, plain)
+                        : read_record(line, &words, origin, origin_len, plain);
 }

@@ -1,5 +1,6 @@
 /* Records as most lines of a zone are: on one line, of a common type, without escapes or
- * parentheses, and with quotes only around strings. They are read at once, straight from the text.
+ * parentheses, and with quotes only around strings. They are read at once, straight from the text,
+ * and so are the directives that nearly every zone has.
  *
  * It never says that something is wrong: what it does not take, zonetext.c reads and judges. What
  * it takes must mean the same to both. */
@@ -11,8 +12,15 @@
 
 enum { PLAIN_RDATA = 640, PLAIN_NAME = 272 };
 
+enum plain_kind {
+    PLAIN_EMPTY, /* nothing but blanks or a comment */
+    PLAIN_RECORD,
+    PLAIN_TTL,   /* $TTL: `ttl` */
+    PLAIN_ORIGIN /* $ORIGIN: the name is in `rdata` */
+};
+
 struct plain {
-    bool empty;        /* nothing but blanks or a comment */
+    enum plain_kind kind;
     const char *owner; /* text; NULL: the line begins with a blank */
     size_t owner_len;
     unsigned column; /* of the first word */

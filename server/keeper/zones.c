@@ -371,8 +371,8 @@ static int make_all(struct keeper *k)
         return ERR_MEMORY;
     k->first_count = count;
     pages_add(&pages, k->first, count * sizeof *k->first);
-    if (row + count <= STATS_ZONES)
-        pages_add(&pages, &k->stats->zones[row], count * sizeof *k->stats->zones);
+    if (!row && count <= STATS_ZONES) /* a keeper that was started again finds them there */
+        pages_add(&pages, k->stats->zones, count * sizeof *k->stats->zones);
     pages_start(&pages);
     while (k->zone_count < count) {
         size_t i = k->zone_count;

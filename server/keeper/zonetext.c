@@ -109,15 +109,29 @@ int zonetext_parse_ttl(const char *text, uint32_t *ttl)
     return ERR_OK;
 }
 
+static void take_ttl(struct reader *r, uint32_t ttl)
+{
+    r->state->default_ttl = ttl;
+    r->state->has_default = true;
+}
+
+static void take_origin(struct reader *r, const uint8_t *wire, size_t len)
+{
+    memcpy(r->state->origin, wire, len);
+    r->state->origin_len = len;
+    r->owner_text_len = 0;
+}
+
 static int set_ttl(struct reader *r)
 {
     if (r->lines->count != 2)
         return fault(r, 0, "$TTL takes one time");
-    int err = zonetext_parse_ttl(lines_word(r->lines, 1), &r->state->default_ttl);
+    uint32_t ttl;
+    int err = zonetext_parse_ttl(lines_word(r->lines, 1), &ttl);
     if (err)
         return fault(r, 1, err == ERR_LIMIT ? "TTL '%.40s' is above 2147483647" : "bad TTL '%.40s'",
                      lines_word(r->lines, 1));
-    r->state->has_default = true;
+    take_ttl(r, ttl);
     return ERR_OK;
 }
 
@@ -131,9 +145,7 @@ static int set_origin(struct reader *r)
     int err = zonerdata_name(text, r->state->origin, r->state->origin_len, wire, &len);
     if (err)
         return fault(r, 1, "bad name '%.60s': %s", text, name_text_reason(err));
-    memcpy(r->state->origin, wire, len);
-    r->state->origin_len = len;
-    r->owner_text_len = 0;
+    take_origin(r, wire, len);
     return ERR_OK;
 }
 
@@ -293,38 +305,51 @@ static bool plain_ttl(struct reader *r, uint32_t *ttl)
     return true;
 }
 
+/* Returns 1, 0 when there is something wrong with it, ERR_MEMORY. */
+static int take_plain(struct reader *r)
+{
+    const struct plain *p = &r->plain;
+    const char *reason = NULL;
+    uint32_t ttl;
+    if (!plain_owner(r) || !plain_ttl(r, &ttl))
+        return 0;
+    struct zonetext_record record = {.owner = r->owner,
+                                     .owner_len = r->owner_len,
+                                     .rdata = p->rdata,
+                                     .rdata_len = p->rdata_len,
+                                     .ttl = ttl,
+                                     .type = p->type,
+                                     .line = r->lines->line,
+                                     .column = p->column,
+                                     .at = bytes_position(r->outermost)};
+    int err = r->sink->record(r->sink->ctx, &record, &reason);
+    if (err)
+        return err == ERR_MEMORY ? err : 0;
+    r->last_ttl = ttl;
+    r->has_last = true;
+    return 1;
+}
+
 /* Reads a line that is plain. Returns 1, 0 when it is not, or when there is something wrong with
- * it: it is still there then. */
+ * it: it is still there then. ERR_MEMORY. */
 static int read_plain(struct reader *r)
 {
     struct bytes *source = r->lines->source;
-    struct plain *p = &r->plain;
+    const struct plain *p = &r->plain;
     size_t len;
-    const char *line = bytes_line(source, &len), *reason = NULL;
-    uint32_t ttl;
-    if (!line || !plain_read(line, len, r->state->origin, r->state->origin_len, p))
+    const char *line = bytes_line(source, &len);
+    if (!line || !plain_read(line, len, r->state->origin, r->state->origin_len, &r->plain))
         return 0;
-    if (!p->empty) {
-        if (!plain_owner(r) || !plain_ttl(r, &ttl))
-            return 0;
-        struct zonetext_record record = {.owner = r->owner,
-                                         .owner_len = r->owner_len,
-                                         .rdata = p->rdata,
-                                         .rdata_len = p->rdata_len,
-                                         .ttl = ttl,
-                                         .type = p->type,
-                                         .line = r->lines->line,
-                                         .column = p->column,
-                                         .at = bytes_position(r->outermost)};
-        int err = r->sink->record(r->sink->ctx, &record, &reason);
-        if (err)
-            return err == ERR_MEMORY ? err : 0;
-        r->last_ttl = ttl;
-        r->has_last = true;
+    if (p->kind == PLAIN_TTL)
+        take_ttl(r, p->ttl);
+    else if (p->kind == PLAIN_ORIGIN)
+        take_origin(r, p->rdata, p->rdata_len);
+    int more = p->kind == PLAIN_RECORD ? take_plain(r) : 1;
+    if (more == 1) {
+        bytes_take_line(source, len);
+        lines_took(r->lines);
     }
-    bytes_take_line(source, len);
-    lines_took(r->lines);
-    return 1;
+    return more;
 }
 
 static int read_file(struct reader *r, struct bytes *text, const char *path, const struct stat *st);

@@ -52,13 +52,13 @@ def without_libldns():
     """A zone that needs it is not served, and says why once; one of plain records and a SOA is served."""
     folder = scratch()
     (folder / "plain.zone").write_text("$TTL 300\n@ SOA ns host (\n 7 1h 10m 4w 300 )\n@ NS ns\nns A 192.0.2.1\n")
-    (folder / "text.zone").write_text(zones.small("text.test."))
+    (folder / "caa.zone").write_text(zones.small("caa.test.", extra='@ CAA 0 issue "ca.example"\n'))
     with Without("libldns", [primary(f"{name}.test.", folder / f"{name}.zone")
-                             for name in ("text", "plain")]) as server:
-        event = server.wait_event(1502, subject="text.test.")
+                             for name in ("caa", "plain")]) as server:
+        event = server.wait_event(1502, subject="caa.test.")
         check(f"{server.soname} cannot be loaded; install it" in event["text"], event)
-        check_equal(server.log_text().count("text.zone:"), 2, "lines: the finding and the event")
-        check_equal(server.ask("text.test.", "SOA").rcode, 2)
+        check_equal(server.log_text().count("caa.zone:"), 2, "lines: the finding and the event")
+        check_equal(server.ask("caa.test.", "SOA").rcode, 2)
         server.wait_serial("plain.test.", 7)
         check_equal(server.status()["server"]["crashes"], 0, "crashes")
 

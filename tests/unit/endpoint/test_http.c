@@ -622,7 +622,8 @@ static void h16_many_zones(void **state)
     assert_int_equal(json_integer_value(json_object_get(root, "matched")), 10);
     json_decref(root);
     int64_t best = INT64_MAX;
-    for (int i = 0; i < 4; i++) {
+    /* Other work on the machine must not count: it is tried again, some seconds long. */
+    for (int i = 0; i < 12 && best / 1000 > STATUS_US; i++) {
         /* What was found out for the one before is no longer used. */
         poll(NULL, 0, 1050);
         stage_beat(&stage);

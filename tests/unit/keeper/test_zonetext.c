@@ -345,6 +345,33 @@ static void plain_lines_are_nothing_else(void **state)
     }
 }
 
+static void plain_directives_are_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const directives[] = {"$TTL", "$ttl", "$ORIGIN", "$Origin", "$TTLS", "$X"};
+    static const char *const values[] = {"7",       "007",   "2147483647", "2147483648", "1h",
+                                         "-1",      "",      "7 7",        "sub",        "sub.",
+                                         "@",       ".",     "a.b",        "..",         "\"7\"",
+                                         "\"sub\"", "a\\.b", "*",          L50 L50,      L250 L50};
+    for (size_t i = 0; i < sizeof directives / sizeof *directives; i++) {
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            char plain[1000], words[1000];
+            struct told a, b;
+            static const char text[] =
+                "first 5 A 192.0.2.1\n%s %s%s%s\n x A 192.0.2.2\ny.z MX 1 @\n";
+            snprintf(plain, sizeof plain, text, directives[i], "", values[k], "");
+            snprintf(words, sizeof words, text, directives[i], "( ", values[k], " )");
+            int one = run(plain, strlen(plain), &a), other = run(words, strlen(words), &b);
+            const char *x = a.records.data ? a.records.data : "";
+            const char *y = b.records.data ? b.records.data : "";
+            if (one != other || strcmp(x, y))
+                fail_msg("%s\n%d: %s\n%d: %s", plain, one, x, other, y);
+            fini(&a);
+            fini(&b);
+        }
+    }
+}
+
 /* What most zones are of is plain: else all of it would be read the slow way, with the same result.
  */
 static void most_lines_are_plain(void **state)
@@ -367,7 +394,18 @@ static void most_lines_are_plain(void **state)
         {"x TXT \"one\" \"two; (three)\"", true},
         {"x TXT \"a \\\" b\"", false},
         {"a ( A 192.0.2.1 )", false},
-        {"$TTL 5", false},
+        {"$TTL 5", true},
+        {"$ttl 5 ; comment", true},
+        {"$TTL 5m", false},
+        {"$TTL", false},
+        {"$TTL 5 5", false},
+        {"$ORIGIN example.org.", true},
+        {"$Origin sub", true},
+        {"$ORIGIN a..b", false},
+        {"$ORIGIN \"sub\"", false},
+        {"$INCLUDE file", false},
+        {"$", false},
+        {" $TTL 5", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char line[200] = "";
@@ -415,6 +453,7 @@ int main(void)
         cmocka_unit_test(most_lines_are_plain),
         cmocka_unit_test(reads_good_text),
         cmocka_unit_test(plain_lines_are_nothing_else),
+        cmocka_unit_test(plain_directives_are_nothing_else),
         cmocka_unit_test(tells_where_and_why),
         cmocka_unit_test(stops_after_many_problems),
         cmocka_unit_test(survives_any_cut),
