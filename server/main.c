@@ -173,8 +173,8 @@ static int check_config(const char *path)
 {
     struct buf errors = {0};
     struct config *config = NULL;
-    int fd = text_read(path, &errors);
-    if (fd >= 0) {
+    int fd;
+    if (text_read(path, &fd, &errors) == ERR_OK) {
         text_parse(fd, path, true, &config, &errors);
         close(fd);
     }

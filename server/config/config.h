@@ -54,12 +54,15 @@ struct config_lists {
     bool limits_queries; /* else anybody may ask, whatever allow_query */
 };
 
+/* Of zones that say nothing of others. */
+extern const struct config_lists config_no_lists;
+
 /* There may be very many. */
 struct config_zone {
     char *name;                       /* text form, lower case, with a final dot */
     uint8_t *wire;                    /* the same in wire form, lower case */
     char *file;                       /* absolute; NULL for a secondary */
-    const struct config_lists *lists; /* zones without any share one that is empty */
+    const struct config_lists *lists; /* mostly config_no_lists */
     unsigned line;                    /* of its entry; 0 when it comes from a directory */
     uint8_t wire_len;
 };

@@ -297,14 +297,6 @@ static void refuse_unknown(struct schema_reader *r, const char *in, const struct
     buf_fini(&advice);
 }
 
-const struct schema_key *schema_row(const char *in, const char *name)
-{
-    const struct schema_key *k = schema_keys;
-    while (strcmp(k->in, in) != 0 || strcmp(k->name, name) != 0)
-        k++;
-    return k;
-}
-
 /* The rows of a mapping stand together. Very many mappings in a row are zones. */
 static const struct schema_key *rows_of(struct schema_reader *r, const char *in)
 {

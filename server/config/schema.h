@@ -2,7 +2,7 @@
  *
  * A row says in which mapping a key may stand, what its value is, and which reader (readers.h)
  * takes it. Readers report every error at its place and go on, so that one run tells all.
- * Everything is allocated in the configuration's arena. */
+ * What they read is allocated in the configuration's arenas, the array of zones by itself. */
 #pragma once
 
 #include <stdbool.h>
@@ -51,8 +51,6 @@ struct schema_key {
 /* Ends with a row whose name is NULL. */
 extern const struct schema_key schema_keys[];
 
-/* The row of a key that there is. */
-const struct schema_key *schema_row(const char *in, const char *name);
 /* Reads a mapping by the rows that stand in `in`; `base` is what their offsets count from. */
 void schema_read_map(struct schema_reader *r, const char *in, const struct tree_node *node,
                      void *base);

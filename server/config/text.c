@@ -13,58 +13,77 @@
 
 enum { TEXT_MAX = 512 << 20, STEP = 4 << 20 };
 
+static int write_all(int to, const char *from, size_t len)
+{
+    while (len) {
+        ssize_t n = write(to, from, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ERR_SYSTEM;
+        from += n;
+        len -= (size_t)n;
+    }
+    return ERR_OK;
+}
+
+/* As sendfile, for file systems that cannot do that. */
+static ssize_t copy_some(int from, int to)
+{
+    char some[64 << 10];
+    ssize_t n = read(from, some, sizeof some);
+    return n > 0 && write_all(to, some, (size_t)n) ? -1 : n;
+}
+
 static int copy_all(int from, int to)
 {
-    size_t len = 0;
-    for (;;) {
+    for (size_t len = 0; len <= TEXT_MAX;) {
         ssize_t n = sendfile(to, from, NULL, STEP);
+        if (n < 0 && (errno == EINVAL || errno == ENOSYS))
+            n = copy_some(from, to);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n < 0 ? ERR_SYSTEM : ERR_OK;
         len += (size_t)n;
-        if (len > TEXT_MAX) {
-            errno = EFBIG;
-            return ERR_SYSTEM;
-        }
     }
+    errno = EFBIG;
+    return ERR_SYSTEM;
 }
 
-/* -1 and errno. */
-static int keep(int from)
+int text_read(const char *path, int *memory, struct buf *errors)
 {
-    int to = memfd_create("zonedeck-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-    if (to >= 0 && (copy_all(from, to) || fcntl(to, F_ADD_SEALS, seals) < 0)) {
-        int kept = errno;
-        close(to);
-        errno = kept;
-        return -1;
-    }
-    return to;
-}
-
-int text_read(const char *path, struct buf *errors)
-{
+    static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
     struct stat st;
     const char *why = NULL;
-    int memory = -1;
+    int err = ERR_OK;
     /* Not blocking: a FIFO that nobody writes must not hold up the start. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) != 0)
+    *memory = memfd_create("zonedeck-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (*memory < 0)
+        err = ERR_SYSTEM;
+    else if (fd < 0 || fstat(fd, &st) != 0)
         why = strerror(errno);
     else if (S_ISDIR(st.st_mode))
         why = "it is a directory";
     else if (!S_ISREG(st.st_mode))
         why = "it is not a regular file, and a reload has to read it again";
-    else if ((memory = keep(fd)) < 0)
+    else if (copy_all(fd, *memory))
         why = strerror(errno);
-    if (fd >= 0)
-        close(fd);
-    if (why)
+    else if (fcntl(*memory, F_ADD_SEALS, seals) < 0)
+        err = ERR_SYSTEM;
+    if (err)
+        buf_printf(errors, "%s: cannot be kept in memory: %s\n", path, strerror(errno));
+    else if (why)
         buf_printf(errors, "%s: cannot be read: %s; correct that or name another file with -c\n",
                    path, why);
-    return memory;
+    if (fd >= 0)
+        close(fd);
+    if (*memory >= 0 && (err || why)) {
+        close(*memory);
+        *memory = -1;
+    }
+    return why ? ERR_CONFIG : err;
 }
 
 static int map(int fd, const char **text, size_t *len)

@@ -31,8 +31,7 @@ void read_zone_name(struct schema_reader *r, const struct schema_key *key,
         set_name(r, zone, wire, len);
 }
 
-/* Zones that say nothing of others. */
-static const struct config_lists no_lists = {0};
+const struct config_lists config_no_lists = {0};
 
 /* Room for one more; NULL when memory ran out. */
 static struct config_zone *new_zone(struct schema_reader *r, unsigned line, unsigned column)
@@ -224,7 +223,7 @@ static const struct config_lists *keep_lists(struct schema_reader *r,
                 lists->allow_notify.items || lists->allow_query.items || lists->limits_queries;
     struct config_lists *kept = some ? arena_alloc(r->arena, sizeof *kept) : NULL;
     if (!kept)
-        return &no_lists;
+        return &config_no_lists;
     *kept = *lists;
     return kept;
 }
@@ -247,15 +246,13 @@ static void read_entry(struct schema_reader *r, const struct tree_node *node)
     }
 }
 
-/* The text of a name none of whose bytes needs an escape. */
+/* The text of a name, not the root's, none of whose bytes needs an escape. */
 static void plain_text(const uint8_t *wire, size_t len, char *text)
 {
     memcpy(text, wire + 1, len - 1);
     for (size_t at = 0; wire[at]; at += 1u + wire[at])
         text[at + wire[at]] = '.';
     text[len - 1] = '\0';
-    if (len == 1)
-        memcpy(text, ".", 2);
 }
 
 bool zones_take_plain(void *reader, const struct entry *e)
@@ -276,7 +273,7 @@ bool zones_take_plain(void *reader, const struct entry *e)
     *zone = (struct config_zone){.wire = (uint8_t *)to,
                                  .name = to + len,
                                  .file = to + 2 * len + 1,
-                                 .lists = &no_lists,
+                                 .lists = &config_no_lists,
                                  .line = e->line,
                                  .wire_len = (uint8_t)len};
     memcpy(zone->wire, wire, len);

@@ -6,7 +6,6 @@
 
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
-#include "backend/base/rnd.h"
 #include "server/dns/wire.h"
 #include "server/image/crew.h"
 #include "server/image/draft.h"
@@ -293,7 +292,8 @@ static int place_nodes(struct image_builder *b, struct image_header *h)
     b->ahead = calloc(f.pieces, sizeof *b->ahead);
     f.places = f.pieces > 1 ? draft_alloc(f.pieces + 1, sizeof *f.places) : few;
     if (!b->ahead || !f.places) {
-        free(f.places);
+        if (f.places != few)
+            free(f.places);
         return ERR_MEMORY;
     }
     b->ahead_count = f.pieces;

@@ -135,7 +135,8 @@ static void run(struct check *c)
 int keeper_check_zone(const char *zone, const char *file)
 {
     uint8_t wire[NAME_WIRE_MAX];
-    struct config_zone config = {.file = (char *)(uintptr_t)file, .wire = wire};
+    struct config_zone config = {
+        .file = (char *)(uintptr_t)file, .wire = wire, .lists = &config_no_lists};
     struct check check = {.zones = &config, .count = 1};
     char name[NAME_TEXT_MAX];
     size_t len;

@@ -39,5 +39,9 @@ int folder_open(struct folder *f, const char *path, int flags)
     }
     if (f->fd < 0)
         f->fd = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return f->fd < 0 ? open(path, flags) : openat(f->fd, slash + 1, flags);
+    int fd = f->fd < 0 ? -1 : openat(f->fd, slash + 1, flags);
+    if (fd >= 0)
+        return fd;
+    folder_fini(f); /* another folder may have its name now */
+    return open(path, flags);
 }

@@ -2,7 +2,7 @@
  *
  * Of very many small zones a good part of the work is finding their files from the root on. A
  * folder is kept once a second file in a row is opened in it, and while further ones are. One that
- * is moved away meanwhile is read where it is then. */
+ * is moved away meanwhile is read where it is then, as long as it has the files. */
 #pragma once
 
 #include <limits.h>

@@ -204,7 +204,7 @@ struct ahead {
 };
 
 /* Has the disk been read since the last call? Not every file system tells of what it reads: there
- * a long wait has to say it. One that another process made, by taking the processor, does not. */
+ * a long wait has to say it. That another process took the processor for long does not. */
 static bool has_read_disk(struct ahead *ahead, int64_t took)
 {
     struct rusage usage;

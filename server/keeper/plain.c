@@ -22,7 +22,7 @@ struct word {
 struct words {
     const char *edge[2 * WORDS];
     size_t count;
-    size_t quoted; /* the first that is; `count` when none is */
+    size_t quoted; /* the first that is; SIZE_MAX when none is */
 };
 
 static struct word word_at(const struct words *words, size_t i)

@@ -117,18 +117,25 @@ struct frame {
     unsigned own_count;
 };
 
+static bool same_list(const struct config_acls *a, const struct config_acls *b)
+{
+    return a->items == b->items && a->count == b->count;
+}
+
 /* The number of the zone's lists in the frame: mostly those of the zone before. */
 static unsigned add_rules(struct frame *f, const struct config_zone *config)
 {
     struct msg_acl items[3 * MSG_ACL_MAX];
     const struct config_lists *a = f->alike;
-    if (a == config->lists)
+    const struct config_lists *b = config->lists;
+    if (a == b || (a && same_list(&a->allow_transfer, &b->allow_transfer) &&
+                   same_list(&a->allow_notify, &b->allow_notify) &&
+                   same_list(&a->allow_query, &b->allow_query)))
         return f->out->rules;
-    a = config->lists;
-    struct feed_rules r = {.transfer_count = copy_acls(&a->allow_transfer, items)};
-    r.notify_count = copy_acls(&a->allow_notify, items + r.transfer_count);
-    r.query_count = copy_acls(&a->allow_query, items + r.transfer_count + r.notify_count);
-    f->alike = a;
+    struct feed_rules r = {.transfer_count = copy_acls(&b->allow_transfer, items)};
+    r.notify_count = copy_acls(&b->allow_notify, items + r.transfer_count);
+    r.query_count = copy_acls(&b->allow_query, items + r.transfer_count + r.notify_count);
+    f->alike = b;
     return feed_put_rules(f->out, &r, items);
 }
 

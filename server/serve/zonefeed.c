@@ -342,16 +342,16 @@ static void slot_ahead(const struct zone_table *table, uint64_t hash)
 static void take_batch(struct zonefeed *f, struct batch *b, const struct frame_files *files)
 {
     struct zone *zone[BATCH];
-    int err[BATCH];
     for (unsigned i = 0; i < b->count; i++) {
-        zone[i] = make(f, &b->item[i], files, &err[i]);
+        int err;
+        zone[i] = make(f, &b->item[i], files, &err);
+        tell_bad(f, &b->item[i], err);
         if (zone[i])
             slot_ahead(current(f), zone[i]->hash);
     }
     for (unsigned i = 0; i < b->count; i++) {
         if (zone[i])
-            err[i] = place(f, zone[i]);
-        tell_bad(f, &b->item[i], err[i]);
+            tell_bad(f, &b->item[i], place(f, zone[i]));
     }
     b->count = 0;
 }
@@ -363,6 +363,8 @@ static void add(struct zonefeed *f, struct batch *b, const struct feed_item *ite
     const struct image_file *file = z->file ? files->file[z->file - 1] : NULL;
     if (file && z->image_offset < file->size)
         image_ahead(file->base + z->image_offset);
+    if (z->flags & ZONE_KEEPS_IMAGE) /* perhaps that of one before it */
+        take_batch(f, b, files);
     b->item[b->count++] = *item;
     if (b->count == BATCH)
         take_batch(f, b, files);

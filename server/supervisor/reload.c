@@ -35,26 +35,15 @@ static struct config *parse_service(const char *path, int fd, struct buf *errors
     return config ? config : parse_whole(path, fd, errors);
 }
 
-static struct config *read_with(struct config *(*parse)(const char *, int, struct buf *),
-                                const char *path, int *fd, struct buf *errors)
+int reload_read(const char *path, bool whole, int *fd, struct config **config, struct buf *errors)
 {
-    *fd = text_read(path, errors);
-    struct config *config = *fd >= 0 ? parse(path, *fd, errors) : NULL;
-    if (!config && *fd >= 0) {
+    int err = text_read(path, fd, errors);
+    *config = err ? NULL : (whole ? parse_whole : parse_service)(path, *fd, errors);
+    if (!err && !*config) {
         close(*fd);
         *fd = -1;
     }
-    return config;
-}
-
-struct config *reload_read(const char *path, int *fd, struct buf *errors)
-{
-    return read_with(parse_whole, path, fd, errors);
-}
-
-struct config *reload_read_service(const char *path, int *fd, struct buf *errors)
-{
-    return read_with(parse_service, path, fd, errors);
+    return err || *config ? err : ERR_CONFIG;
 }
 
 bool reload_check_zones(const struct supervisor *sup, struct buf *errors)
@@ -250,9 +239,9 @@ static void prepare(struct supervisor *sup, char *why, size_t size)
 {
     struct buf errors = {0};
     int fd;
-    struct config *next = reload_read(sup->config_path, &fd, &errors);
+    struct config *next;
     struct listeners *dns = NULL;
-    if (!next) {
+    if (reload_read(sup->config_path, true, &fd, &next, &errors)) {
         log_lines(LOG_ERROR, errors.data);
         size_t lines = 0;
         for (const char *p = errors.data; p && *p; p++)

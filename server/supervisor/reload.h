@@ -6,11 +6,11 @@
 /* The id of MSG_CONFIG of a generation, apart from the endpoint's. */
 #define RELOAD_ID(generation) (UINT64_C(0xC0F1000000000000) + (generation))
 
-/* Reads the file and checks it; `*fd` becomes its text for the children (server/config/text.h).
- * NULL with `*fd` -1, and the errors, a line each. */
-struct config *reload_read(const char *path, int *fd, struct buf *errors);
-/* The same at a start, where zones are left to the keeper to check, which reads them anyway. */
-struct config *reload_read_service(const char *path, int *fd, struct buf *errors);
+/* Reads the file and checks it; `*fd` becomes its text for the children (server/config/text.h). At
+ * a start it is not the `whole`: zones are left to the keeper to check, which reads them anyway.
+ * ERR_CONFIG when the file cannot be read or is wrong, ERR_SYSTEM when there is no memory for it;
+ * then `*fd` is -1, `*config` NULL, and there are the errors, a line each. */
+int reload_read(const char *path, bool whole, int *fd, struct config **config, struct buf *errors);
 /* Checks the zones too, of the text the keeper gets. False and the errors when they are wrong. */
 bool reload_check_zones(const struct supervisor *sup, struct buf *errors);
 /* A request (`action` NULL: SIGHUP). */

@@ -77,9 +77,11 @@ static int read_configuration(struct supervisor *sup, const char *path)
         buf_printf(&errors, "%s: %s\n", path, strerror(errno));
         goto out;
     }
-    sup->config = reload_read_service(sup->config_path, &sup->config_fd, &errors);
-    if (!sup->config)
+    int err = reload_read(sup->config_path, false, &sup->config_fd, &sup->config, &errors);
+    if (err) {
+        status = err == ERR_SYSTEM ? EXIT_FAILED : EXIT_CONFIG;
         goto out;
+    }
     if (identity_resolve(sup->config->user, &sup->identity, &errors) != ERR_OK)
         reload_check_zones(sup, &errors);
     else

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "backend/base/buf.h"
+#include "backend/base/err.h"
 #include "server/config/text.h"
 
 #define HEAD   "server: {listen: 127.0.0.1@5300}\n"
@@ -328,7 +329,9 @@ static void test_read(void **state)
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct buf errors = {0};
-        assert_int_equal(text_read(files[i].path, &errors), -1);
+        int fd;
+        assert_int_equal(text_read(files[i].path, &fd, &errors), ERR_CONFIG);
+        assert_int_equal(fd, -1);
         assert_memory_equal(errors.data, files[i].error, strlen(files[i].error));
         buf_fini(&errors);
     }

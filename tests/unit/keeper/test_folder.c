@@ -65,6 +65,14 @@ static void the_file_of_the_path(void **state)
         assert_string_equal(get(&f, "none/1"), missing);
         assert_string_equal(get(&f, "none/1"), missing);
     }
+    /* Another folder takes the place of the one that is open. */
+    assert_string_equal(get(&f, "a/1"), "a1");
+    assert_string_equal(get(&f, "a/1"), "a1");
+    assert_int_equal(rename("a", "c"), 0);
+    assert_int_equal(mkdir("a", 0755), 0);
+    put("a/1", "new");
+    assert_int_equal(unlink("c/1"), 0);
+    assert_string_equal(get(&f, "a/1"), "new");
     int fd = folder_open(&f, "a/", O_RDONLY);
     assert_true(fd >= 0);
     close(fd);
@@ -86,5 +94,5 @@ int main(void)
     if (!mkdtemp(base) || chdir(base))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    return failed || system("rm -rf a b 1") || chdir("/") || rmdir(base);
+    return failed || system("rm -rf a b c 1") || chdir("/") || rmdir(base);
 }
