@@ -10,29 +10,16 @@
 #include <unistd.h>
 
 #include "backend/base/err.h"
+#include "backend/base/io.h"
 
 enum { TEXT_MAX = 512 << 20, STEP = 4 << 20 };
-
-static int write_all(int to, const char *from, size_t len)
-{
-    while (len) {
-        ssize_t n = write(to, from, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return ERR_SYSTEM;
-        from += n;
-        len -= (size_t)n;
-    }
-    return ERR_OK;
-}
 
 /* As sendfile, for file systems that cannot do that. */
 static ssize_t copy_some(int from, int to)
 {
     char some[64 << 10];
     ssize_t n = read(from, some, sizeof some);
-    return n > 0 && write_all(to, some, (size_t)n) ? -1 : n;
+    return n > 0 && io_write_all(to, some, (size_t)n) ? -1 : n;
 }
 
 static int copy_all(int from, int to)

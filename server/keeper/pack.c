@@ -1,14 +1,13 @@
 #include "server/keeper/pack.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "backend/base/err.h"
+#include "backend/base/io.h"
 #include "backend/base/rnd.h"
 #include "server/image/layout.h"
 
@@ -80,18 +79,14 @@ uint64_t pack_checksum(const struct pack_header *h, const struct pack_entry *ent
 
 /* What is written at once the page cache may keep and map as one: a zone that is asked for shall
  * not bring all others of its pack with it. */
-static int write_all(int fd, const uint8_t *from, size_t len)
+static int write_steps(int fd, const uint8_t *from, size_t len)
 {
-    while (len) {
-        ssize_t n = write(fd, from, len < WRITE ? len : WRITE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return ERR_SYSTEM;
-        from += n;
-        len -= (size_t)n;
+    int err = ERR_OK;
+    for (size_t n; len && !err; from += n, len -= n) {
+        n = len < WRITE ? len : WRITE;
+        err = io_write_all(fd, from, n);
     }
-    return ERR_OK;
+    return err;
 }
 
 int pack_write(struct pack_writer *w, const uint8_t key[16], int fd, uint64_t *id, uint64_t *size)
@@ -110,8 +105,8 @@ int pack_write(struct pack_writer *w, const uint8_t key[16], int fd, uint64_t *i
     memcpy(w->bytes, &h, sizeof h);
     *id = h.id;
     *size = h.size;
-    int err = write_all(fd, w->bytes, w->len);
-    return err ? err : write_all(fd, (const uint8_t *)w->entries, w->count * sizeof *w->entries);
+    int err = write_steps(fd, w->bytes, w->len);
+    return err ? err : write_steps(fd, (const uint8_t *)w->entries, w->count * sizeof *w->entries);
 }
 
 void pack_writer_fini(struct pack_writer *w)

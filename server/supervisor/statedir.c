@@ -13,6 +13,7 @@
 
 #include "backend/base/clk.h"
 #include "backend/base/err.h"
+#include "backend/base/io.h"
 #include "backend/base/rnd.h"
 
 enum { KEY_SIZE = 16, TOKEN_BYTES = 32, COOKIE_SECRET_BYTES = 16, NOTE_SIZE = 512 };
@@ -52,21 +53,6 @@ int statedir_make_last(const char *path, unsigned mode, bool own, const struct i
     return ERR_OK;
 }
 
-static int write_all(int fd, const void *data, size_t len)
-{
-    const char *p = data;
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return ERR_SYSTEM;
-        p += n;
-        len -= (size_t)n;
-    }
-    return ERR_OK;
-}
-
 static int sync_parent(const char *path)
 {
     char parent[PATH_MAX];
@@ -93,7 +79,7 @@ static int replace_file(const char *path, const void *data, size_t len)
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return ERR_SYSTEM;
-    int err = write_all(fd, data, len);
+    int err = io_write_all(fd, data, len);
     if (err == ERR_OK && fsync(fd) < 0)
         err = ERR_SYSTEM;
     int kept = errno;
