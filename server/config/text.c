@@ -46,15 +46,15 @@ int text_read(const char *path, int *memory, struct buf *errors)
     int err = ERR_OK;
     /* Not blocking: a FIFO that nobody writes must not hold up the start. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    *memory = memfd_create("zonedeck-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (*memory < 0)
-        err = ERR_SYSTEM;
-    else if (fd < 0 || fstat(fd, &st) != 0)
+    *memory = -1;
+    if (fd < 0 || fstat(fd, &st) != 0)
         why = strerror(errno);
     else if (S_ISDIR(st.st_mode))
         why = "it is a directory";
     else if (!S_ISREG(st.st_mode))
         why = "it is not a regular file, and a reload has to read it again";
+    else if ((*memory = memfd_create("zonedeck-config", MFD_CLOEXEC | MFD_ALLOW_SEALING)) < 0)
+        err = ERR_SYSTEM;
     else if (copy_all(fd, *memory))
         why = strerror(errno);
     else if (fcntl(*memory, F_ADD_SEALS, seals) < 0)

@@ -259,7 +259,8 @@ static void take_stored(struct zone *z)
     store_remove(&k->store, z->config);
 }
 
-/* Who uses a zone of the first block afterwards is found out as soon as others are. */
+/* One of the first block cannot be freed by itself: it is zeroed, so that whoever still uses it is
+ * found out. */
 static void zone_drop(struct zone *z)
 {
     struct keeper *k = z->keeper;
